@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# What openclaw.clean does in dom0. The qubes stay: only a person removes a qube.
+
+openclaw-clean-tunnels:
+  cmd.run:
+    - name: >-
+        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
+        -printf '%f\n' | xargs systemctl disable --now
+    - onlyif: >-
+        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
+        | grep -q .
+
+openclaw-clean-files:
+  file.absent:
+    - names:
+      - /etc/qubes/openclaw.conf
+      - /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+      - /etc/qubes/policy.d/50-openclaw.policy
+      - /etc/systemd/system/openclaw-tunnel@.service
+      - /usr/local/bin/openclaw-tcp-forward
+    - require:
+      - cmd: openclaw-clean-tunnels
+
+openclaw-clean-reload:
+  cmd.run:
+    - name: systemctl daemon-reload
+    - onchanges:
+      - file: openclaw-clean-files
+<% for server in servers %>
+
+openclaw-clean-<{ server.name }>-features:
+  qvm.features:
+    - name: '<{ server.name }>'
+    - default:
+      - routing-method
+    - onlyif: qvm-check --quiet <{ server.name }>
+
+openclaw-clean-<{ server.name }>-tags:
+  qvm.tags:
+    - name: '<{ server.name }>'
+    - del:
+<% for tag in server.tags %>
+      - '<{ tag }>'
+<% endfor %>
+    - onlyif: qvm-check --quiet <{ server.name }>
+<% endfor %>
+<% for client in clients %>
+
+openclaw-clean-<{ client.name }>-tags:
+  qvm.tags:
+    - name: '<{ client.name }>'
+    - del:
+<% for tag in client.tags %>
+      - '<{ tag }>'
+<% endfor %>
+    - onlyif: qvm-check --quiet <{ client.name }>
+<% endfor %>

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# openclaw.policy: which qubes may use OpenClaw, and the tag that says so. In dom0.
+#
+# Execute: sudo qubesctl state.apply openclaw.policy
+
+openclaw-policy:
+  file.managed:
+    - name: /etc/qubes/policy.d/50-openclaw.policy
+    - source: salt://openclaw/dom0/files/etc/qubes/policy.d/50-openclaw.policy
+    - user: root
+    - group: qubes
+    - mode: '0664'
+
+openclaw-policy-inter-vm:
+<% if inter_qube %>
+  file.managed:
+    - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+    - source: salt://openclaw/dom0/files/etc/qubes/policy.d/30-openclaw-inter-vm.policy
+    - user: root
+    - group: qubes
+    - mode: '0664'
+<% else %>
+  file.absent:
+    - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+<% endif %>
+<% for client in clients %>
+
+openclaw-policy-<{ client.name }>-exists:
+  qvm.exists:
+    - name: '<{ client.name }>'
+
+openclaw-policy-<{ client.name }>-missing:
+  test.fail_without_changes:
+    - comment: >-
+        There is no qube <{ client.name }>, which is to be a client. Make it, or build the package
+        anew without it, and apply again.
+    - onfail:
+      - qvm: openclaw-policy-<{ client.name }>-exists
+
+openclaw-policy-<{ client.name }>-tags:
+  qvm.tags:
+    - name: '<{ client.name }>'
+    - add:
+<% for tag in client.tags %>
+      - '<{ tag }>'
+<% endfor %>
+    - require:
+      - qvm: openclaw-policy-<{ client.name }>-exists
+<% endfor %>

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# What openclaw.clean does in <{ server.name }>. What is in /home/user/.openclaw stays: it is the
+# user's. So do the packages of the distribution.
+
+openclaw-clean-services:
+  cmd.run:
+    - name: systemctl --user disable --now <{ server.all_units | join(" ") }>
+    - runas: user
+    - env:
+      - XDG_RUNTIME_DIR: /run/user/1000
+    - onlyif: test -e /home/user/.config/systemd/user/openclaw-gateway.service -a -d /run/user/1000
+
+openclaw-clean-files:
+  file.absent:
+    - names:
+<% for unit in server.all_units %>
+      - /home/user/.config/systemd/user/default.target.wants/<{ unit }>
+      - /home/user/.config/systemd/user/<{ unit }>
+<% endfor %>
+      - /rw/config/rc.local.d/50-openclaw.rc
+      - /usr/local/bin/cursor-agent
+      - /usr/local/bin/openclaw
+      - /usr/local/bin/openclaw-cursor
+      - /usr/local/lib/cursor-agent
+      - /usr/local/lib/ollama
+      - /usr/local/lib/openclaw
+      - /usr/local/share/openclaw
+      - /var/cache/openclaw-go
+    - require:
+      - cmd: openclaw-clean-services
+
+openclaw-clean-connect-tcp:
+  file.absent:
+    - name: <{ server.rpc_dir }>/qubes.ConnectTCP
+    - onlyif: grep -qs openclaw-formula <{ server.rpc_dir }>/qubes.ConnectTCP
+
+openclaw-clean-linger:
+  cmd.run:
+    - name: loginctl disable-linger user
+    - onlyif: test -e /var/lib/systemd/linger/user
+    - require:
+      - cmd: openclaw-clean-services
+<% if server.has_fence %>
+
+openclaw-clean-firewall:
+  cmd.run:
+    - name: nft delete table inet openclaw
+    - onlyif: nft list table inet openclaw
+<% endif %>

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# OpenClaw's configuration and services. In <{ server.name }>, for its user.
+#
+# Execute: sudo qubesctl --skip-dom0 --targets=<{ server.name }> state.apply openclaw.configure
+
+openclaw-configure-state:
+  file.directory:
+    - name: /home/user/.openclaw
+    - user: user
+    - group: user
+    - mode: '0700'
+
+<% if server.has_token %>
+# The token that the configuration fixes.
+openclaw-configure-token:
+  file.managed:
+    - name: /home/user/.openclaw/.env
+    - source: salt://openclaw/<{ server.name }>/files/home/user/.openclaw/.env
+    - user: user
+    - group: user
+    - mode: '0600'
+    - replace: False
+    - show_changes: False
+    - require:
+      - file: openclaw-configure-state
+<% else %>
+# The token is made here, of 32 random bytes, and is nowhere else.
+openclaw-configure-token:
+  cmd.run:
+    - name: >-
+        printf 'OPENCLAW_GATEWAY_TOKEN=%s\n' "$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')"
+        >> /home/user/.openclaw/.env
+    - runas: user
+    - umask: '077'
+    - unless: grep -q '^OPENCLAW_GATEWAY_TOKEN=.' /home/user/.openclaw/.env
+    - require:
+      - file: openclaw-configure-state
+<% endif %>
+
+# Merged into what is there: other settings of the user stay.
+openclaw-configure-json:
+  file.serialize:
+    - name: /home/user/.openclaw/openclaw.json
+    - serializer: json
+    - serializer_opts:
+      - indent: 2
+      - sort_keys: False
+      - ensure_ascii: False
+    - merge_if_exists: True
+    - show_changes: False
+    - user: user
+    - group: user
+    - mode: '0600'
+    - require:
+      - file: openclaw-configure-state
+    - dataset:
+<{ server.openclaw_json | block_yaml(8) }>
+<% for file in server.files %>
+
+openclaw-configure-<{ file.id }>:
+  file.managed:
+    - name: /home/user/<{ file.path }>
+    - source: salt://openclaw/<{ server.name }>/files/home/user/<{ file.path }>
+    - user: user
+    - group: user
+    - mode: '<{ file.mode }>'
+    - makedirs: True
+    - require:
+      - file: openclaw-configure-state
+<% endfor %>
+
+openclaw-configure-enabled:
+  file.symlink:
+    - names:
+<% for unit in server.units %>
+      - /home/user/.config/systemd/user/default.target.wants/<{ unit }>:
+        - target: /home/user/.config/systemd/user/<{ unit }>
+<% endfor %>
+    - user: user
+    - group: user
+    - makedirs: True
+<% for unit in server.other_units %>
+
+# The service of a provider that this server does not use.
+openclaw-configure-no-<{ unit }>:
+  cmd.run:
+    - name: systemctl --user disable --now <{ unit }>
+    - runas: user
+    - env:
+      - XDG_RUNTIME_DIR: /run/user/1000
+    - onlyif: test -e /home/user/.config/systemd/user/<{ unit }>
+  file.absent:
+    - name: /home/user/.config/systemd/user/<{ unit }>
+    - require:
+      - cmd: openclaw-configure-no-<{ unit }>
+<% endfor %>
+<% if server.boot_script %>
+
+openclaw-configure-boot:
+  file.managed:
+    - name: /rw/config/rc.local.d/50-openclaw.rc
+    - source: salt://openclaw/<{ server.name }>/files/rw/config/rc.local.d/50-openclaw.rc
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+
+openclaw-configure-boot-now:
+  cmd.run:
+    - name: /rw/config/rc.local.d/50-openclaw.rc
+    - onchanges:
+      - file: openclaw-configure-boot
+<% else %>
+
+openclaw-configure-boot:
+  file.absent:
+    - name: /rw/config/rc.local.d/50-openclaw.rc
+<% endif %>
+
+# The user's services run without a login.
+openclaw-configure-linger:
+  cmd.run:
+    - name: loginctl enable-linger user && systemctl start user@1000.service
+    - unless: test -e /var/lib/systemd/linger/user
+
+openclaw-configure-restart:
+  cmd.run:
+    - name: systemctl --user daemon-reload && systemctl --user restart <{ server.units | join(" ") }>
+    - runas: user
+    - env:
+      - XDG_RUNTIME_DIR: /run/user/1000
+    - require:
+      - cmd: openclaw-configure-linger
+      - file: openclaw-configure-enabled
+    - onchanges:
+      - openclaw-configure-token
+      - file: openclaw-configure-json
+<% for file in server.files %>
+      - file: openclaw-configure-<{ file.id }>
+<% endfor %>
+
+openclaw-configure-start:
+  cmd.run:
+    - name: systemctl --user start <{ server.units | join(" ") }>
+    - runas: user
+    - env:
+      - XDG_RUNTIME_DIR: /run/user/1000
+    - unless: <% for unit in server.units %><% if not loop.first %> && <% endif %>systemctl --user --quiet is-active <{ unit }><% endfor %>
+
+    - require:
+      - cmd: openclaw-configure-restart

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# OpenClaw <{ openclaw }>, Node <{ node }> and what <{ server.providers }> needs. In <{ server.name }>.
+#
+# Execute: sudo qubesctl --skip-dom0 --targets=<{ server.name }> state.apply openclaw.install
+<% if server.class == "AppVM" %>
+
+openclaw-install-template-package:
+  test.fail_without_changes:
+    - comment: >-
+        <{ server.template }> lacks a program that <{ server.name }> needs. Install the package
+        <{ template_package }> in it, shut it down, restart <{ server.name }>, and apply again.
+    - unless:
+<% for program in server.programs %>
+      - test -x <{ program }>
+<% endfor %>
+<% else %>
+
+openclaw-install-packages:
+  pkg.installed:
+    - pkgs:
+<% for package in server.packages %>
+      - <{ package }>
+<% endfor %>
+<% if server.os == "debian" %>
+    - install_recommends: False
+<% endif %>
+<% endif %>
+
+# Since qubes-core-agent 4.2.33 Qubes ships this service itself, as a link; before, as a script.
+openclaw-install-connect-tcp:
+  file.managed:
+    - name: <{ server.rpc_dir }>/qubes.ConnectTCP
+    - source: salt://openclaw/files/etc/qubes-rpc/qubes.ConnectTCP
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+    - unless:
+      - test -e /etc/qubes-rpc/qubes.ConnectTCP -o -L /etc/qubes-rpc/qubes.ConnectTCP
+
+openclaw-install-lock:
+  file.managed:
+    - names:
+      - /usr/local/lib/openclaw/package.json:
+        - source: salt://openclaw/files/usr/local/lib/openclaw/package.json
+      - /usr/local/lib/openclaw/package-lock.json:
+        - source: salt://openclaw/files/usr/local/lib/openclaw/package-lock.json
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+
+# Every package at the version and hash in package-lock.json; none runs a script of its own. The
+# copy of the lock file is made last: without it the installation is not whole, and is made anew.
+openclaw-install-npm:
+  cmd.run:
+    - name: >-
+        rm -f installed-lock.json
+        && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+        && <{ node_bin }> <{ openclaw_cli }> --version
+        && cp package-lock.json installed-lock.json
+    - cwd: /usr/local/lib/openclaw
+    - unless: cmp --silent package-lock.json installed-lock.json
+    - require:
+<% if server.class == "AppVM" %>
+      - test: openclaw-install-template-package
+<% else %>
+      - pkg: openclaw-install-packages
+<% endif %>
+      - file: openclaw-install-lock
+
+openclaw-install-command:
+  file.managed:
+    - name: /usr/local/bin/openclaw
+    - source: salt://openclaw/files/usr/local/bin/openclaw
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+
+openclaw-install-examples:
+  file.managed:
+    - names:
+<% for example in examples %>
+      - /usr/local/share/openclaw/examples/<{ example }>:
+        - source: salt://openclaw/files/usr/local/share/openclaw/examples/<{ example }>
+<% endfor %>
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+<% for provider in server.installs %>
+
+<% include "salt/openclaw/providers/" ~ provider %>
+<% endfor %>

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# openclaw.tunnel: the tunnels from dom0's loopback ports into the qubes. In dom0.
+#
+# Execute: sudo qubesctl state.apply openclaw.tunnel
+<% if tunnels %>
+
+openclaw-tunnel-conf:
+  file.managed:
+    - name: /etc/qubes/openclaw.conf
+    - source: salt://openclaw/dom0/files/etc/qubes/openclaw.conf
+    - user: root
+    - group: root
+    - mode: '0644'
+
+openclaw-tunnel-forward:
+  file.managed:
+    - name: /usr/local/bin/openclaw-tcp-forward
+    - source: salt://openclaw/dom0/files/usr/local/bin/openclaw-tcp-forward
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+
+openclaw-tunnel-unit:
+  file.managed:
+    - name: /etc/systemd/system/openclaw-tunnel@.service
+    - source: salt://openclaw/dom0/files/etc/systemd/system/openclaw-tunnel@.service
+    - user: root
+    - group: root
+    - mode: '0644'
+<% for tunnel in tunnels %>
+
+# <{ tunnel.qube }>
+openclaw-tunnel-<{ tunnel.port }>:
+  service.running:
+    - name: openclaw-tunnel@<{ tunnel.port }>
+    - enable: True
+    - watch:
+      - file: openclaw-tunnel-conf
+      - file: openclaw-tunnel-forward
+      - file: openclaw-tunnel-unit
+<% endfor %>
+<% endif %>
+
+# Tunnels of earlier configurations.
+openclaw-tunnel-stale:
+  cmd.run:
+    - name: >-
+        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
+<% for tunnel in tunnels %>
+        ! -name openclaw-tunnel@<{ tunnel.port }>.service
+<% endfor %>
+        -printf '%f\n' | xargs systemctl disable --now
+    - onlyif: >-
+        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
+<% for tunnel in tunnels %>
+        ! -name openclaw-tunnel@<{ tunnel.port }>.service
+<% endfor %>
+        | grep -q .
+<% if not tunnels %>
+
+openclaw-tunnel-absent:
+  file.absent:
+    - names:
+      - /etc/qubes/openclaw.conf
+      - /usr/local/bin/openclaw-tcp-forward
+      - /etc/systemd/system/openclaw-tunnel@.service
+    - require:
+      - cmd: openclaw-tunnel-stale
+<% endif %>

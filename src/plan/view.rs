@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The model as templates see it: words, numbers and lists, already decided.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::package_file;
+use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server};
+use crate::openclaw;
+use crate::provider::{Need, PROVIDERS};
+use crate::tree::Host;
+
+/// The gateway's unit.
+const GATEWAY_UNIT: &str = "openclaw-gateway.service";
+
+/// A tunnel of dom0.
+#[derive(Debug, Serialize)]
+pub(super) struct Tunnel<'a> {
+    port: u16,
+    qube: &'a str,
+}
+
+/// A file of a server, below the home of its user.
+#[derive(Debug, Serialize)]
+pub(super) struct HomeFile {
+    /// What tells its state from the others.
+    pub id: &'static str,
+    /// Its path below `/home/user`.
+    pub path: &'static str,
+    /// Its mode, as Salt takes it.
+    pub mode: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ServerView<'a> {
+    pub name: &'a str,
+    class: &'static str,
+    template: &'a str,
+    os: Os,
+    label: String,
+    netvm: Option<&'a str>,
+    ip: Option<String>,
+    autostart: bool,
+    memory: u32,
+    max_memory: u32,
+    mode: &'static str,
+    providers: String,
+    tags: Vec<&'a str>,
+    ports: Vec<u16>,
+    gateway_port: u16,
+    proxy_port: u16,
+    client_tag: &'a str,
+    inter_qube: bool,
+    packages: Vec<&'static str>,
+    programs: Vec<&'static str>,
+    rpc_dir: &'static str,
+    installs: Vec<&'static str>,
+    pub files: Vec<HomeFile>,
+    units: Vec<&'static str>,
+    other_units: Vec<&'static str>,
+    all_units: Vec<&'static str>,
+    has_fence: bool,
+    open_ports: Vec<u16>,
+    pub boot_script: bool,
+    pub has_token: bool,
+    openclaw_json: serde_json::Value,
+}
+
+impl<'a> ServerView<'a> {
+    pub fn new(server: &'a Server) -> Self {
+        let provider_files = || server.providers.iter().flat_map(|p| p.files.iter());
+        let home_file = |path: &'static str, mode| HomeFile {
+            id: path.rsplit('/').next().unwrap_or(path),
+            path,
+            mode: format!("{mode:04o}"),
+        };
+        let units: Vec<_> = server
+            .providers
+            .iter()
+            .flat_map(|provider| provider.units.iter().copied())
+            .chain([GATEWAY_UNIT])
+            .collect();
+        let all_units: Vec<_> = PROVIDERS
+            .iter()
+            .flat_map(|provider| provider.units.iter().copied())
+            .chain([GATEWAY_UNIT])
+            .collect();
+        let open_ports = match server.mode {
+            Mode::Tunnel => Vec::new(),
+            Mode::Network { expose_proxy, .. } => server
+                .reachable_ports()
+                .into_iter()
+                .filter(|port| *port == server.ports.gateway || expose_proxy)
+                .map(|port| port.number())
+                .collect(),
+        };
+        let exposed = matches!(
+            server.mode,
+            Mode::Network {
+                expose_proxy: true,
+                ..
+            }
+        );
+        let has_fence = server.has_proxy() && !exposed;
+        let boot_script = has_fence || !open_ports.is_empty() || server.class == Class::App;
+        ServerView {
+            name: server.name.as_str(),
+            class: server.class.qubes_name(),
+            template: server.template.as_str(),
+            os: server.os,
+            label: server.label.to_string(),
+            netvm: server.netvm.as_ref().map(|netvm| netvm.as_str()),
+            ip: server.ip.map(|ip| ip.to_string()),
+            autostart: server.autostart,
+            memory: server.memory.initial(),
+            max_memory: server.memory.max(),
+            mode: match server.mode {
+                Mode::Tunnel => "tunnel",
+                Mode::Network { .. } => "network",
+            },
+            providers: server.providers.to_string(),
+            tags: std::iter::once(Server::TAG)
+                .chain(server.tags.iter().map(|tag| tag.as_str()))
+                .collect(),
+            ports: numbers(server),
+            gateway_port: server.ports.gateway.number(),
+            proxy_port: server.ports.proxy.number(),
+            client_tag: server.client_tag.as_str(),
+            inter_qube: server.inter_qube == InterQube::Ask,
+            packages: needs(server)
+                .map(|need| match server.os {
+                    Os::Debian => need.debian,
+                    Os::Fedora => need.fedora,
+                })
+                .collect(),
+            programs: needs(server).map(|need| need.path).collect(),
+            rpc_dir: match server.class {
+                Class::Standalone => "/etc/qubes-rpc",
+                // What is in /etc is gone at the next start.
+                Class::App => "/usr/local/etc/qubes-rpc",
+            },
+            installs: server.providers.iter().filter_map(|p| p.install).collect(),
+            files: std::iter::once(home_file(
+                ".config/systemd/user/openclaw-gateway.service",
+                0o644,
+            ))
+            .chain(provider_files().map(|file| home_file(file.path, file.mode)))
+            .collect(),
+            other_units: all_units
+                .iter()
+                .copied()
+                .filter(|unit| !units.contains(unit))
+                .collect(),
+            units,
+            all_units,
+            has_fence,
+            open_ports,
+            boot_script,
+            has_token: server.token.is_some(),
+            openclaw_json: openclaw::config(server),
+        }
+    }
+}
+
+fn numbers(server: &Server) -> Vec<u16> {
+    server
+        .reachable_ports()
+        .into_iter()
+        .map(|port| port.number())
+        .collect()
+}
+
+/// What every server needs from the distribution.
+const NEEDS: [Need; 3] = [
+    Need {
+        path: "/usr/bin/socat",
+        debian: "socat",
+        fedora: "socat",
+    },
+    Need {
+        path: "/usr/bin/npm",
+        debian: "npm",
+        fedora: "nodejs-npm",
+    },
+    Need {
+        path: "/usr/sbin/nft",
+        debian: "nftables",
+        fedora: "nftables",
+    },
+];
+
+/// What a server needs from the distribution.
+fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
+    NEEDS
+        .iter()
+        .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
+}
+
+/// The programs that the app qubes of a deployment need from their templates.
+pub(super) fn template_needs(deployment: &Deployment) -> Vec<&'static str> {
+    let mut all: Vec<_> = deployment
+        .servers
+        .iter()
+        .filter(|server| server.class == Class::App)
+        .flat_map(needs)
+        .map(|need| need.path)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// A port of a client that leads to a server.
+#[derive(Debug, Serialize)]
+pub(super) struct Forward<'a> {
+    pub port: u16,
+    pub server: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ClientView<'a> {
+    pub name: &'a str,
+    tags: Vec<&'a str>,
+    server_names: String,
+    pub forwards: Vec<Forward<'a>>,
+    sockets: String,
+    first_socket: String,
+}
+
+impl<'a> ClientView<'a> {
+    fn new(name: &'a ManagedQube, servers: &[&'a Server]) -> Self {
+        let forwards: Vec<_> = servers
+            .iter()
+            .flat_map(|server| {
+                numbers(server).into_iter().map(|port| Forward {
+                    port,
+                    server: server.name.as_str(),
+                })
+            })
+            .collect();
+        let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
+        let sockets: Vec<_> = forwards
+            .iter()
+            .map(|forward| format!("openclaw-client-{}.socket", forward.port))
+            .collect();
+        ClientView {
+            name: name.as_str(),
+            tags: servers
+                .iter()
+                .map(|server| server.client_tag.as_str())
+                .collect(),
+            server_names: names.join(", "),
+            first_socket: sockets[0].clone(),
+            sockets: sockets.join(" "),
+            forwards,
+        }
+    }
+}
+
+/// Everything, for the templates that are about more than one host.
+#[derive(Debug, Serialize)]
+pub(super) struct DeploymentView<'a> {
+    pub servers: Vec<ServerView<'a>>,
+    pub clients: Vec<ClientView<'a>>,
+    tunnels: Vec<Tunnel<'a>>,
+    tunnelled: Vec<&'a str>,
+    network: bool,
+    pub inter_qube: bool,
+    /// The qubes that `qubesctl --targets` takes.
+    targets: String,
+}
+
+impl<'a> DeploymentView<'a> {
+    pub fn new(deployment: &'a Deployment) -> Self {
+        let clients: Vec<_> = deployment
+            .clients()
+            .into_iter()
+            .map(|(name, servers)| ClientView::new(name, &servers))
+            .collect();
+        let servers: Vec<_> = deployment.servers.iter().map(ServerView::new).collect();
+        let names = servers
+            .iter()
+            .map(|server| server.name)
+            .chain(clients.iter().map(|client| client.name));
+        DeploymentView {
+            tunnels: deployment
+                .tunnelled()
+                .flat_map(|server| {
+                    numbers(server).into_iter().map(|port| Tunnel {
+                        port,
+                        qube: server.name.as_str(),
+                    })
+                })
+                .collect(),
+            tunnelled: deployment
+                .tunnelled()
+                .map(|server| server.name.as_str())
+                .collect(),
+            network: deployment
+                .servers
+                .iter()
+                .any(|server| !server.mode.is_tunnel()),
+            inter_qube: servers.iter().any(|server| server.inter_qube),
+            targets: names.collect::<Vec<_>>().join(","),
+            servers,
+            clients,
+        }
+    }
+
+    pub fn has_tunnels(&self) -> bool {
+        !self.tunnels.is_empty()
+    }
+}
+
+/// What does not depend on the deployment, but for the packages' version.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Common {
+    openclaw: &'static str,
+    node: &'static str,
+    node_bin: String,
+    openclaw_cli: String,
+    openclaw_gateway: String,
+    template_package: String,
+    examples: Vec<&'static str>,
+    /// Each provider's pins, under its name.
+    #[serde(flatten)]
+    pins: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+}
+
+impl Common {
+    pub fn new(deployment: &Deployment, examples: &[(&'static str, String)]) -> Self {
+        Common {
+            openclaw: openclaw::VERSION,
+            node: openclaw::NODE_VERSION,
+            node_bin: openclaw::node_bin(),
+            openclaw_cli: openclaw::cli(),
+            openclaw_gateway: openclaw::gateway(),
+            template_package: package_file(Host::Template, &deployment.package),
+            examples: examples.iter().map(|(name, _)| *name).collect(),
+            pins: PROVIDERS
+                .iter()
+                .map(|provider| (provider.name, provider.pins.iter().copied().collect()))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The model providers, one entry each. A new provider is one more entry of [`PROVIDERS`], its
+//! states or unit under `salt/openclaw/providers/` and `templates/qube/` if it brings a service
+//! of its own, and its examples.
+
+use serde_json::{Value, json};
+
+use crate::model::{Memory, Port};
+
+/// One model provider.
+#[derive(Debug)]
+pub struct Provider {
+    /// The word in the configuration, and OpenClaw's own id for it.
+    pub name: &'static str,
+    /// The file name of its example `openclaw.json`.
+    pub example: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// What the user must bring, in words.
+    pub requires: &'static str,
+    /// The environment variable that holds its key in the qube, if it needs one.
+    pub key: Option<&'static str>,
+    /// The model that is used when nothing is said.
+    pub default_model: &'static str,
+    /// The memory that a server with it gets when nothing is said.
+    pub memory: Memory,
+    /// Whether it needs the Internet at run time.
+    pub online: bool,
+    /// Whether the cursor proxy serves it, on a port that others may be let through to.
+    pub proxied: bool,
+    /// Its part of `openclaw.json`.
+    pub settings: fn(&Setup) -> Value,
+    /// What its tooling needs from the distribution.
+    pub needs: &'static [Need],
+    /// The states that install its tooling, a template under `salt/openclaw/providers/`.
+    pub install: Option<&'static str>,
+    /// Names for the templates of those states and files: pinned versions and their hashes.
+    pub pins: &'static [(&'static str, &'static str)],
+    /// The commands that its tooling puts below `/usr/local/bin`, each a template in
+    /// `templates/qube/usr/local/bin/`.
+    pub commands: &'static [&'static str],
+    /// The files that it needs in the user's home.
+    pub files: &'static [ServiceFile],
+    /// The user units that run it, which are among its files.
+    pub units: &'static [&'static str],
+}
+
+/// A program that comes from the distribution.
+#[derive(Debug)]
+pub struct Need {
+    /// Its path, which tells whether it is there, and which the template package requires.
+    pub path: &'static str,
+    /// Debian's package.
+    pub debian: &'static str,
+    /// Fedora's package.
+    pub fedora: &'static str,
+}
+
+/// What a provider's settings depend on.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// Where the cursor proxy listens.
+    pub proxy: Port,
+    /// The provider's own models that the server uses, at least one.
+    pub models: Vec<&'a str>,
+}
+
+/// A file of a provider in the home of the qube's user.
+#[derive(Debug)]
+pub struct ServiceFile {
+    /// Where it goes, below `/home/user`; its template is at the same place in
+    /// `templates/qube/home/user/`.
+    pub path: &'static str,
+    /// Its mode.
+    pub mode: u16,
+}
+
+/// Every provider, in the order in which they are shown. The first is the default.
+pub static PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "cursor",
+        example: "openclaw-cursor.json",
+        title: "Cursor",
+        requires: "Cursor Pro subscription; `openclaw-cursor login` in the qube",
+        key: None,
+        default_model: "auto",
+        memory: Memory::DEFAULT,
+        online: true,
+        proxied: true,
+        settings: |setup| {
+            let base_url = format!("http://127.0.0.1:{}/v1", setup.proxy);
+            json!({ "models": { "providers": { "cursor": {
+                "baseUrl": base_url,
+                "api": "openai-completions",
+                "timeoutSeconds": 300,
+                "models": listed(setup),
+            } } } })
+        },
+        needs: &[Need {
+            path: "/usr/bin/go",
+            debian: "golang-go",
+            fedora: "golang",
+        }],
+        install: Some("cursor.sls"),
+        // The proxy has no releases: this is its main branch of 2026-02-15. Cursor publishes no
+        // hashes: this one is what public packagings of the version state.
+        pins: &[
+            (
+                "proxy_module",
+                "github.com/menezmethod/openclaw-cursor/cmd/openclaw-cursor",
+            ),
+            ("proxy_version", "v0.0.0-20260215072851-fc4b5ca1d3dc"),
+            ("agent_version", "2026.09.28-64d2043"),
+            (
+                "agent_url",
+                "https://downloads.cursor.com/lab/2026.09.28-64d2043/linux/x64/agent-cli-package.tar.gz",
+            ),
+            (
+                "agent_sha256",
+                "6e4cd936a4866b8a77c50ff51a564460d715772fabc477a01aa0f0455d9559f0",
+            ),
+        ],
+        commands: &["cursor-agent"],
+        files: &[
+            ServiceFile {
+                path: ".openclaw/cursor-proxy.json",
+                mode: 0o600,
+            },
+            ServiceFile {
+                path: ".config/systemd/user/openclaw-cursor-proxy.service",
+                mode: 0o644,
+            },
+        ],
+        units: &["openclaw-cursor-proxy.service"],
+    },
+    Provider {
+        name: "openai",
+        example: "openclaw-openai.json",
+        title: "OpenAI",
+        requires: "OPENAI_API_KEY in the qube",
+        key: Some("OPENAI_API_KEY"),
+        default_model: "gpt-5.5",
+        memory: Memory::DEFAULT,
+        online: true,
+        proxied: false,
+        // Without this runtime the gateway installs another one from npm as it starts.
+        settings: |_| {
+            json!({ "models": { "providers": { "openai": {
+                "apiKey": environment("OPENAI_API_KEY"),
+                "agentRuntime": { "id": "openclaw" },
+            } } } })
+        },
+        needs: &[],
+        install: None,
+        pins: &[],
+        commands: &[],
+        files: &[],
+        units: &[],
+    },
+    Provider {
+        name: "anthropic",
+        example: "openclaw-anthropic.json",
+        title: "Anthropic",
+        requires: "ANTHROPIC_API_KEY in the qube",
+        key: Some("ANTHROPIC_API_KEY"),
+        default_model: "claude-opus-5",
+        memory: Memory::DEFAULT,
+        online: true,
+        proxied: false,
+        settings: |_| {
+            json!({ "models": { "providers": { "anthropic": {
+                "apiKey": environment("ANTHROPIC_API_KEY"),
+            } } } })
+        },
+        needs: &[],
+        install: None,
+        pins: &[],
+        commands: &[],
+        files: &[],
+        units: &[],
+    },
+    Provider {
+        name: "ollama",
+        example: "openclaw-ollama.json",
+        title: "Ollama",
+        requires: "about 8 GB of RAM for 7B models, 40 GB for 70B; `ollama pull MODEL` in the qube",
+        key: None,
+        default_model: "llama3.1:8b",
+        memory: Memory::known(4000, 12_000),
+        online: false,
+        proxied: false,
+        // A small local model obeys whatever text a page contains: it gets no web tools.
+        settings: |setup| {
+            let restricted: serde_json::Map<_, _> = setup
+                .models
+                .iter()
+                .map(|model| {
+                    let deny = json!({ "deny": ["group:web", "browser"] });
+                    (format!("ollama/{model}"), deny)
+                })
+                .collect();
+            json!({
+                "models": { "providers": { "ollama": {
+                    "baseUrl": format!("http://127.0.0.1:{}", Port::OLLAMA),
+                    "api": "ollama",
+                    "apiKey": "ollama-local",
+                    "timeoutSeconds": 300,
+                    "models": listed(setup),
+                } } },
+                "tools": { "byProvider": restricted },
+            })
+        },
+        needs: &[
+            Need {
+                path: "/usr/bin/curl",
+                debian: "curl",
+                fedora: "curl",
+            },
+            Need {
+                path: "/usr/bin/zstd",
+                debian: "zstd",
+                fedora: "zstd",
+            },
+        ],
+        install: Some("ollama.sls"),
+        // The hash is also in sha256sum.txt of the release.
+        pins: &[
+            ("version", "v0.35.1"),
+            (
+                "url",
+                "https://github.com/ollama/ollama/releases/download/v0.35.1/ollama-linux-amd64.tar.zst",
+            ),
+            (
+                "sha256",
+                "9fcd79ac4575b2bd31b992eee18b1000c8ad126b451627c8f8cd091714cfbb10",
+            ),
+        ],
+        commands: &[],
+        files: &[ServiceFile {
+            path: ".config/systemd/user/openclaw-ollama.service",
+            mode: 0o644,
+        }],
+        units: &["openclaw-ollama.service"],
+    },
+];
+
+/// The provider of this name.
+pub fn find(name: &str) -> Option<&'static Provider> {
+    PROVIDERS.iter().find(|provider| provider.name == name)
+}
+
+/// The models as OpenClaw lists them.
+fn listed(setup: &Setup) -> Vec<Value> {
+    setup
+        .models
+        .iter()
+        .map(|model| json!({ "id": model, "name": model }))
+        .collect()
+}
+
+/// A reference to a secret in the gateway's environment (OpenClaw's SecretRef).
+pub fn environment(variable: &str) -> Value {
+    json!({ "source": "env", "provider": "default", "id": variable })
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The templates, embedded in the program, and how values get into them.
+//!
+//! Delimiters are `<{ value }>`, `<% statement %>` and `<# comment #>`, which none of the
+//! generated languages uses, so that Salt's own `{{ }}` needs no escaping. An undefined name is
+//! an error. A value is written only if it is an *atom*, text that means itself in YAML, shell,
+//! policy, unit and JSON files alike; anything else goes through a filter that writes it for the
+//! language of its place.
+
+use include_dir::{Dir, include_dir};
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig};
+
+/// Everything in `templates/`, by where it lands.
+static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
+/// Everything in `salt/`, the formula.
+static SALT: Dir = include_dir!("$CARGO_MANIFEST_DIR/salt");
+
+/// The text of an embedded file, by its path in the repository.
+///
+/// # Panics
+/// If there is none: the paths are written in this program.
+pub(crate) fn embedded(path: &str) -> &'static str {
+    find(path).unwrap_or_else(|| panic!("there is no template {path}"))
+}
+
+fn find(path: &str) -> Option<&'static str> {
+    let file = match path.split_once('/')? {
+        ("templates", rest) => TEMPLATES.get_file(rest),
+        ("salt", rest) => SALT.get_file(rest),
+        _ => None,
+    };
+    file?.contents_utf8()
+}
+
+/// Renders templates.
+pub(crate) struct Renderer(Environment<'static>);
+
+impl Renderer {
+    pub(crate) fn new() -> Self {
+        let syntax = SyntaxConfig::builder()
+            .block_delimiters("<%", "%>")
+            .variable_delimiters("<{", "}>")
+            .comment_delimiters("<#", "#>")
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()
+            .expect("the delimiters differ");
+        let mut env = Environment::new();
+        env.set_syntax(syntax);
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_loader(|path| Ok(find(path).map(str::to_owned)));
+        env.set_formatter(write_atom);
+        env.add_filter("block_yaml", block_yaml);
+        Renderer(env)
+    }
+
+    /// Renders the template at this path of the repository.
+    ///
+    /// # Panics
+    /// If the template is at fault: it is part of this program, and every one is rendered by the
+    /// tests for every kind of deployment.
+    pub(crate) fn render(&self, path: &str, context: Value) -> String {
+        self.0
+            .get_template(path)
+            .and_then(|template| template.render(context))
+            .unwrap_or_else(|error| panic!("template {path}: {error:#}"))
+    }
+}
+
+/// Writes a value that needs no quoting anywhere: words of letters, digits and `._/@:+-`,
+/// separated by single spaces and commas. Text from a filter is marked safe, and passes.
+fn write_atom(out: &mut minijinja::Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/@:+-, ".contains(c);
+    match value.as_str() {
+        Some(text) if !value.is_safe() && !text.chars().all(plain) => Err(Error::new(
+            ErrorKind::BadEscape,
+            format!("{text:?} is not plain, and has no filter"),
+        )),
+        Some(text) => out.write_str(text).map_err(Error::from),
+        None => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// A value as a YAML block, each line indented. Every string is quoted as in JSON, which YAML
+/// reads alike.
+fn block_yaml(value: &Value, indent: usize) -> Result<Value, Error> {
+    let json = serde_json::to_value(value).map_err(|error| {
+        Error::new(ErrorKind::BadSerialization, "not representable").with_source(error)
+    })?;
+    let mut text = String::new();
+    write_yaml(&mut text, &json, indent);
+    text.truncate(text.trim_end().len());
+    Ok(Value::from_safe_string(text))
+}
+
+fn write_yaml(out: &mut String, value: &serde_json::Value, indent: usize) {
+    use serde_json::Value as Json;
+    let pad = " ".repeat(indent);
+    match value {
+        Json::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                out.push_str(&pad);
+                out.push_str(&key_text(key));
+                out.push(':');
+                write_nested(out, value, indent);
+            }
+        }
+        Json::Array(items) if !items.is_empty() => {
+            for item in items {
+                out.push_str(&pad);
+                out.push('-');
+                write_nested(out, item, indent);
+            }
+        }
+        scalar => {
+            out.push_str(&pad);
+            out.push_str(&scalar.to_string());
+            out.push('\n');
+        }
+    }
+}
+
+fn write_nested(out: &mut String, value: &serde_json::Value, indent: usize) {
+    let nested = match value {
+        serde_json::Value::Object(map) => !map.is_empty(),
+        serde_json::Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    if nested {
+        out.push('\n');
+        write_yaml(out, value, indent + 2);
+    } else {
+        out.push(' ');
+        out.push_str(&value.to_string());
+        out.push('\n');
+    }
+}
+
+/// A key of plain camel-case letters stands as it is; any other is quoted.
+fn key_text(key: &str) -> String {
+    let word = key.chars().all(|c| c.is_ascii_alphabetic()) && !is_yaml_word(key);
+    if word {
+        key.to_owned()
+    } else {
+        serde_json::Value::from(key).to_string()
+    }
+}
+
+/// Words that YAML 1.1, which Salt reads, takes for something else than text.
+fn is_yaml_word(word: &str) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_str(),
+        "" | "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+    )
+}

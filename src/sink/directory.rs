@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A directory that appears whole or not at all.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use tempfile::TempDir;
+
+use crate::manifest::FILE_NAME;
+use crate::tree::{Content, FileTree};
+use crate::verify;
+
+/// Why a directory could not be written.
+#[derive(Debug)]
+pub enum Error {
+    /// There is something there that this program did not write, or that was changed since.
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+        /// What speaks against replacing it.
+        reasons: Vec<String>,
+    },
+    /// The system refused something.
+    Io {
+        /// On which path.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotOurs { path, reasons } => {
+                writeln!(f, "{} is there, and is not replaced:", path.display())?;
+                for reason in reasons {
+                    writeln!(f, "  {reason}")?;
+                }
+                write!(f, "name another directory, or remove this one")
+            }
+            Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Names the path of a failed operation.
+pub(crate) trait At<T> {
+    fn at(self, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// A directory that is being written beside the place where it will be. Dropped before
+/// [`Staging::publish`], it leaves nothing.
+pub struct Staging {
+    target: PathBuf,
+    temporary: TempDir,
+    time: SystemTime,
+}
+
+impl Staging {
+    /// Begins a directory at `target`; every entry will carry the time `source_date_epoch`.
+    ///
+    /// # Errors
+    /// If there is something at `target` that may not be replaced, or its parent cannot be
+    /// written to.
+    pub fn new(target: &Path, source_date_epoch: u32) -> Result<Self, Error> {
+        replaceable(target)?;
+        let parent = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).at(parent)?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".openclaw-formula-")
+            .tempdir_in(parent)
+            .at(parent)?;
+        Ok(Staging {
+            target: target.to_owned(),
+            temporary,
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(source_date_epoch.into()),
+        })
+    }
+
+    /// Writes one file.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn file(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
+        let path = self.temporary.path().join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).at(parent)?;
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .at(&path)?;
+        file.write_all(bytes).at(&path)?;
+        // Not subject to the umask, as the mode at creation is.
+        file.set_permissions(Permissions::from_mode(mode))
+            .at(&path)?;
+        file.set_modified(self.time).at(&path)
+    }
+
+    /// Writes a tree below a folder of the directory.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn tree(&self, folder: &str, tree: &FileTree) -> Result<(), Error> {
+        for (path, entry) in tree.iter() {
+            let name = format!("{folder}/{}", path.relative());
+            match &entry.content {
+                Content::File(bytes, _) => self.file(&name, bytes, entry.mode.into())?,
+                Content::Directory => {
+                    let path = self.temporary.path().join(&name);
+                    DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o700)
+                        .create(&path)
+                        .at(&path)?;
+                }
+                Content::Ghost => {}
+            }
+        }
+        // Modes last: a directory without write permission could not be filled.
+        for (path, entry) in tree.iter() {
+            if entry.content == Content::Directory {
+                let path = self.temporary.path().join(folder).join(path.relative());
+                fs::set_permissions(&path, Permissions::from_mode(entry.mode.into())).at(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the directory in its place, in one step.
+    ///
+    /// # Errors
+    /// What the system refuses; then what was there before is there still.
+    pub fn publish(self) -> Result<(), Error> {
+        let path = self.temporary.path();
+        finish(path, self.time).at(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o755)).at(path)?;
+        let exchanged = renameat_with(CWD, path, CWD, &self.target, RenameFlags::EXCHANGE);
+        match exchanged {
+            // The old one is at the temporary path now, and goes with it.
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::NOENT) => {
+                renameat_with(CWD, path, CWD, &self.target, RenameFlags::NOREPLACE)
+                    .map_err(io::Error::from)
+                    .at(&self.target)?;
+                let _ = self.temporary.keep();
+                Ok(())
+            }
+            Err(error) => Err(io::Error::from(error)).at(&self.target),
+        }
+    }
+}
+
+/// Gives directories that no tree lists a mode that does not depend on the umask, and every
+/// directory the time of its files.
+fn finish(directory: &Path, time: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            finish(&entry.path(), time)?;
+        }
+    }
+    fs::File::open(directory)?.set_modified(time)
+}
+
+/// Whether `target` is free, empty, or as this program left it.
+fn replaceable(target: &Path) -> Result<(), Error> {
+    let refuse = |reasons| {
+        Err(Error::NotOurs {
+            path: target.to_owned(),
+            reasons,
+        })
+    };
+    match fs::symlink_metadata(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).at(target),
+        Ok(metadata) if !metadata.is_dir() => return refuse(vec!["it is no directory".to_owned()]),
+        Ok(_) => {}
+    }
+    if fs::read_dir(target).at(target)?.next().is_none() {
+        return Ok(());
+    }
+    match verify::directory(target, None) {
+        Ok(findings) if findings.is_empty() => Ok(()),
+        Ok(findings) => refuse(findings),
+        Err(_) => refuse(vec![format!("it has no {FILE_NAME} of openclaw-formula")]),
+    }
+}

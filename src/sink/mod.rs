@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Where generated files go: a directory, or a package. There is no other way out.
+
+pub mod directory;
+pub mod rpm;

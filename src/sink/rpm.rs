@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A tree as an RPM package: v4, noarch, gzip, the same bytes for the same tree.
+
+use rpm::{
+    BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder, Scriptlet,
+    Timestamp,
+};
+use serde::Deserialize;
+
+use crate::model::PackageVersion;
+use crate::plan::{Plan, package_name};
+use crate::tree::{Content, Entry, Host, HostPath, Role};
+
+/// What a package says of itself, from its file in `rpmspec/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Spec {
+    summary: String,
+    description: String,
+    group: String,
+    packager: String,
+    /// Packages, each alone or with ` >= ` and a version.
+    requires: Vec<String>,
+    post_install: Option<String>,
+    pre_uninstall: Option<String>,
+    changelog: Vec<Change>,
+}
+
+/// One entry of a package's changelog.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    version: String,
+    /// Seconds since 1970.
+    time: u32,
+    text: String,
+}
+
+impl Spec {
+    fn of(host: Host) -> Self {
+        let text = match host {
+            Host::Dom0 => include_str!("../../rpmspec/dom0.toml"),
+            Host::Template => include_str!("../../rpmspec/template.toml"),
+        };
+        toml::from_str(text).expect("the files in rpmspec/ are in order")
+    }
+}
+
+/// Builds the package of a host.
+///
+/// # Errors
+/// What the `rpm` crate refuses, which the tests rule out for every plan.
+pub fn build(
+    host: Host,
+    plan: &Plan,
+    version: &PackageVersion,
+    source_date_epoch: u32,
+) -> Result<Vec<u8>, rpm::Error> {
+    let spec = Spec::of(host);
+    let config = BuildConfig::v4()
+        .source_date(source_date_epoch)
+        .compression(CompressionWithLevel::Gzip(9));
+    let mut builder = PackageBuilder::new(
+        &package_name(host),
+        version.version.as_str(),
+        "MIT OR Apache-2.0",
+        "noarch",
+        &spec.summary,
+    );
+    builder
+        .using_config(config)
+        .release(version.release.number().to_string())
+        .description(spec.description.trim())
+        .group(spec.group)
+        .vendor("openclaw-formula")
+        .packager(&spec.packager)
+        .build_host("localhost")
+        // The crate would name itself and its version, which say nothing of the contents.
+        .cookie(package_name(host));
+    for requirement in spec.requires {
+        builder.requires(match requirement.split_once(" >= ") {
+            Some((name, version)) => Dependency::greater_eq(name, version),
+            None => Dependency::any(requirement),
+        });
+    }
+    for path in plan.requires(host) {
+        builder.requires(Dependency::any(*path));
+    }
+    if let Some(script) = spec.post_install {
+        builder.post_install_script(shell(script));
+    }
+    if let Some(script) = spec.pre_uninstall {
+        builder.pre_uninstall_script(shell(script));
+    }
+    for change in spec.changelog {
+        let by = format!("{} - {}", spec.packager, change.version);
+        builder.add_changelog_entry(by, change.text, Timestamp(change.time));
+    }
+    for (path, entry) in plan.tree(host).iter() {
+        add(&mut builder, path, entry, Timestamp(source_date_epoch))?;
+    }
+
+    let mut bytes = Vec::new();
+    builder.build()?.write(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn shell(script: String) -> Scriptlet {
+    Scriptlet::new(script).prog(vec!["/bin/sh"])
+}
+
+fn add(
+    builder: &mut PackageBuilder,
+    path: &HostPath,
+    entry: &Entry,
+    time: Timestamp,
+) -> Result<(), rpm::Error> {
+    let options = match &entry.content {
+        Content::Directory => FileOptions::dir(path.as_str()),
+        Content::File(..) => FileOptions::new(path.as_str()),
+        Content::Ghost => FileOptions::ghost(path.as_str()),
+    };
+    let options = options
+        .permissions(entry.mode)
+        .user(entry.user)
+        .group(entry.group)
+        .modified_at(time);
+    match &entry.content {
+        Content::Directory => builder.with_dir_entry(options)?,
+        Content::Ghost => builder.with_ghost(options)?,
+        Content::File(bytes, role) => {
+            let options = match role {
+                Role::Plain => options,
+                Role::Config => options.config().noreplace(),
+                Role::Doc => options.doc(),
+                Role::License => options.license(),
+            };
+            builder.with_file_contents(bytes.clone(), options)?
+        }
+    };
+    Ok(())
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Compares what is there with what the manifest says.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::manifest::{FILE_NAME, Kind, Listed, Manifest, octal};
+use crate::tree::{Host, sha256};
+
+/// Why a comparison could not be made at all.
+#[derive(Debug)]
+pub enum Error {
+    /// A file could not be read.
+    Io(PathBuf, io::Error),
+    /// The manifest is not one.
+    Manifest(PathBuf, serde_json::Error),
+    /// The package is not one.
+    Package(PathBuf, rpm::Error),
+    /// The package is not one that the manifest lists.
+    Unlisted(PathBuf, PathBuf),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Error::Manifest(path, error) => {
+                write!(f, "{} is not a manifest: {error}", path.display())
+            }
+            Error::Package(path, error) => {
+                write!(f, "{} is not an RPM package: {error}", path.display())
+            }
+            Error::Unlisted(package, manifest) => write!(
+                f,
+                "{} does not list {}",
+                manifest.display(),
+                package.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// If it cannot be read, or is not of the form that this version writes.
+pub fn manifest(path: &Path) -> Result<Manifest, Error> {
+    let text = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
+    serde_json::from_slice(&text).map_err(|error| Error::Manifest(path.to_owned(), error))
+}
+
+/// Compares a generated directory with a manifest, by default its own. Each difference is one
+/// line; none means that all is as it was written, and nothing else is there.
+///
+/// # Errors
+/// If the manifest or the directory cannot be read.
+pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>, Error> {
+    let own = path.join(FILE_NAME);
+    let manifest = manifest(manifest_path.unwrap_or(&own))?;
+    let mut findings = Vec::new();
+    let mut expected = BTreeSet::from([own.clone()]);
+    for host in Host::ALL {
+        let root = path.join(host.name());
+        // `package` writes packages without trees.
+        if !root.exists() && !manifest.packages.is_empty() {
+            continue;
+        }
+        for listed in manifest.listed(host) {
+            let on_disk = root.join(listed.path.trim_start_matches('/'));
+            if listed.kind != Kind::Ghost {
+                compare(&on_disk, listed, &mut findings)?;
+                expected.insert(on_disk);
+            }
+        }
+    }
+    for package in &manifest.packages {
+        let on_disk = path.join(&package.file);
+        match fs::read(&on_disk) {
+            Ok(bytes) if sha256(&bytes) == package.sha256 => {}
+            Ok(_) => findings.push(format!("{}: changed", on_disk.display())),
+            Err(error) => findings.push(format!("{}: {error}", on_disk.display())),
+        }
+        expected.insert(on_disk);
+    }
+    strangers(path, &expected, &mut findings)?;
+    Ok(findings)
+}
+
+fn compare(on_disk: &Path, listed: &Listed, findings: &mut Vec<String>) -> Result<(), Error> {
+    let shown = on_disk.display();
+    let metadata = match fs::symlink_metadata(on_disk) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            findings.push(format!("{shown}: missing"));
+            return Ok(());
+        }
+        Err(error) => return Err(Error::Io(on_disk.to_owned(), error)),
+    };
+    let right_kind = match listed.kind {
+        Kind::Directory => metadata.is_dir(),
+        Kind::File => metadata.is_file(),
+        Kind::Ghost => true,
+    };
+    if !right_kind {
+        findings.push(format!("{shown}: not a {:?}", listed.kind).to_lowercase());
+        return Ok(());
+    }
+    let mode = octal(metadata.permissions().mode());
+    if mode != listed.mode {
+        findings.push(format!("{shown}: mode {mode}, not {}", listed.mode));
+    }
+    if let Some(wanted) = &listed.sha256 {
+        let bytes = fs::read(on_disk).map_err(|error| Error::Io(on_disk.to_owned(), error))?;
+        if sha256(&bytes) != *wanted {
+            findings.push(format!("{shown}: changed"));
+        }
+    }
+    Ok(())
+}
+
+/// Names what is there and not expected.
+fn strangers(
+    folder: &Path,
+    expected: &BTreeSet<PathBuf>,
+    findings: &mut Vec<String>,
+) -> Result<(), Error> {
+    let io = |error| Error::Io(folder.to_owned(), error);
+    let mut entries = fs::read_dir(folder)
+        .map_err(io)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(io)?;
+    entries.sort_by_key(fs::DirEntry::path);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(io)?.is_dir() {
+            strangers(&path, expected, findings)?;
+        } else if !expected.contains(&path) {
+            findings.push(format!("{}: not in the manifest", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Compares a package, its header and every file in it, with a manifest, by default the one
+/// beside it.
+///
+/// # Errors
+/// If one of them cannot be read, or the manifest does not list the package.
+pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>, Error> {
+    let beside = path.with_file_name(FILE_NAME);
+    let manifest_path = manifest_path.unwrap_or(&beside);
+    let manifest = manifest(manifest_path)?;
+    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
+    let package = rpm::Package::parse(&mut bytes.as_slice())
+        .map_err(|error| Error::Package(path.to_owned(), error))?;
+    let refused = |error| Error::Package(path.to_owned(), error);
+    let unlisted = || Error::Unlisted(path.to_owned(), manifest_path.to_owned());
+
+    let name = path.file_name().and_then(|name| name.to_str());
+    let listed = manifest
+        .packages
+        .iter()
+        .find(|package| Some(package.file.as_str()) == name)
+        .ok_or_else(unlisted)?;
+    let host = Host::ALL
+        .into_iter()
+        .find(|host| package.metadata.get_name().ok() == Some(&crate::plan::package_name(*host)))
+        .ok_or_else(unlisted)?;
+
+    let shown = path.display();
+    let mut findings = Vec::new();
+    if sha256(&bytes) != listed.sha256 {
+        findings.push(format!("{shown}: changed"));
+    }
+    let entries = package.metadata.get_file_entries().map_err(refused)?;
+    let mut wanted: std::collections::BTreeMap<_, _> = manifest
+        .listed(host)
+        .iter()
+        .map(|listed| (listed.path.clone(), listed))
+        .collect();
+    for entry in entries {
+        let inside = entry.path().to_string_lossy().into_owned();
+        let Some(listed) = wanted.remove(&inside) else {
+            findings.push(format!("{shown}: {inside}: not in the manifest"));
+            continue;
+        };
+        let mode = octal(u32::from(entry.mode().permissions()));
+        if listed.kind != Kind::Ghost && mode != listed.mode {
+            findings.push(format!(
+                "{shown}: {inside}: mode {mode}, not {}",
+                listed.mode
+            ));
+        }
+        if entry.user() != listed.user || entry.group() != listed.group {
+            findings.push(format!(
+                "{shown}: {inside}: owner {}:{}, not {}:{}",
+                entry.user(),
+                entry.group(),
+                listed.user,
+                listed.group
+            ));
+        }
+    }
+    for missing in wanted.keys() {
+        findings.push(format!("{shown}: {missing}: missing"));
+    }
+    for file in package.files().map_err(refused)? {
+        let file = file.map_err(refused)?;
+        let inside = file.metadata.path().to_string_lossy().into_owned();
+        let digest = manifest
+            .listed(host)
+            .iter()
+            .find(|listed| listed.path == inside)
+            .and_then(|listed| listed.sha256.as_ref());
+        let content = file.content().unwrap_or_default();
+        if digest.is_some_and(|digest| *digest != sha256(content)) {
+            findings.push(format!("{shown}: {inside}: changed"));
+        }
+    }
+    Ok(findings)
+}
