@@ -72,7 +72,7 @@ impl Listed {
             kind: match entry.content {
                 Content::Directory => Kind::Directory,
                 Content::File(..) => Kind::File,
-                Content::Ghost => Kind::Ghost,
+                Content::Ghost(_) => Kind::Ghost,
             },
             mode: octal(u32::from(entry.mode)),
             user: entry.user.to_owned(),

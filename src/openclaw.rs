@@ -79,6 +79,10 @@ pub fn config(server: &Server) -> Value {
         // A turn of the default model every 30 minutes would cost the user money.
         "agents": { "defaults": { "model": model, "heartbeat": { "every": "0m" } } },
         "models": { "mode": "merge", "catalogRefresh": { "enabled": false } },
+        // A nightly turn of the model, to tidy up its memory, would too.
+        "plugins": { "entries": { "memory-core": {
+            "config": { "dreaming": { "enabled": false } },
+        } } },
     });
     for provider in server.providers.iter() {
         let setup = Setup {

@@ -92,8 +92,9 @@ pub enum Content {
     Directory,
     /// A file with these bytes.
     File(Vec<u8>, Role),
-    /// A file that the package does not bring, but owns: it is removed with the package.
-    Ghost,
+    /// A link that the package does not bring, but owns: it is removed with the package. With
+    /// what it leads to.
+    Ghost(&'static str),
 }
 
 /// One entry of a tree.
@@ -114,7 +115,7 @@ impl Entry {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::File(bytes, _) => Some(bytes),
-            Content::Directory | Content::Ghost => None,
+            Content::Directory | Content::Ghost(_) => None,
         }
     }
 }
@@ -148,9 +149,9 @@ impl FileTree {
         self.put(path, Content::File(bytes.into(), role), mode);
     }
 
-    /// Adds a path that the package owns without bringing it.
-    pub(crate) fn ghost(&mut self, path: &str, mode: u16) {
-        self.put(path, Content::Ghost, mode);
+    /// Adds a link that the package owns without bringing it.
+    pub(crate) fn ghost(&mut self, path: &str, target: &'static str) {
+        self.put(path, Content::Ghost(target), 0o777);
     }
 
     /// Adds the directories that lead to the entries below `root`, and `root` itself: the ones

@@ -66,10 +66,12 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String
     let manifest = manifest(manifest_path.unwrap_or(&own))?;
     let mut findings = Vec::new();
     let mut expected = BTreeSet::from([own.clone()]);
+    // `package` writes packages without trees.
+    let has_trees = manifest.packages.is_empty()
+        || Host::ALL.iter().any(|host| path.join(host.name()).exists());
     for host in Host::ALL {
         let root = path.join(host.name());
-        // `package` writes packages without trees.
-        if !root.exists() && !manifest.packages.is_empty() {
+        if !has_trees {
             continue;
         }
         for listed in manifest.listed(host) {
@@ -89,7 +91,12 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String
         }
         expected.insert(on_disk);
     }
-    strangers(path, &expected, &mut findings)?;
+    let folders = expected
+        .iter()
+        .flat_map(|file| file.ancestors().skip(1))
+        .map(Path::to_owned)
+        .collect();
+    strangers(path, &expected, &folders, &mut findings)?;
     Ok(findings)
 }
 
@@ -125,10 +132,11 @@ fn compare(on_disk: &Path, listed: &Listed, findings: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-/// Names what is there and not expected.
+/// Names what is there and not expected: neither a listed path nor a folder that leads to one.
 fn strangers(
     folder: &Path,
-    expected: &BTreeSet<PathBuf>,
+    listed: &BTreeSet<PathBuf>,
+    folders: &BTreeSet<PathBuf>,
     findings: &mut Vec<String>,
 ) -> Result<(), Error> {
     let io = |error| Error::Io(folder.to_owned(), error);
@@ -139,9 +147,9 @@ fn strangers(
     entries.sort_by_key(fs::DirEntry::path);
     for entry in entries {
         let path = entry.path();
-        if entry.file_type().map_err(io)?.is_dir() {
-            strangers(&path, expected, findings)?;
-        } else if !expected.contains(&path) {
+        if entry.file_type().map_err(io)?.is_dir() && folders.contains(&path) {
+            strangers(&path, listed, folders, findings)?;
+        } else if !listed.contains(&path) {
             findings.push(format!("{}: not in the manifest", path.display()));
         }
     }

@@ -12,30 +12,20 @@
 # <{ server.name }>: <{ server.class }> from <{ server.template }>, <{ server.mode }> mode, <{ server.providers }>
 
 openclaw-create-<{ server.name }>-template:
-  qvm.exists:
-    - name: '<{ server.template }>'
-
-openclaw-create-<{ server.name }>-template-missing:
   test.fail_without_changes:
     - comment: >-
         There is no qube <{ server.template }>, the template of <{ server.name }>. Install it in
         dom0 with qvm-template install <{ server.template }>, or build the package anew with
         another template, and apply again.
-    - onfail:
-      - qvm: openclaw-create-<{ server.name }>-template
+    - unless: qvm-check --quiet <{ server.template }>
 <% if server.netvm %>
 
 openclaw-create-<{ server.name }>-netvm:
-  qvm.exists:
-    - name: '<{ server.netvm }>'
-
-openclaw-create-<{ server.name }>-netvm-missing:
   test.fail_without_changes:
     - comment: >-
         There is no qube <{ server.netvm }>, the netvm of <{ server.name }>. Build the package anew
         with another netvm, and apply again.
-    - onfail:
-      - qvm: openclaw-create-<{ server.name }>-netvm
+    - unless: qvm-check --quiet <{ server.netvm }>
 <% endif %>
 
 openclaw-create-<{ server.name }>-other-class:
@@ -55,21 +45,19 @@ openclaw-create-<{ server.name }>-other-template:
     - onlyif:
       - qvm-check --quiet <{ server.name }>
 <% if server.class == "AppVM" %>
-      - test "$(qvm-prefs <{ server.name }> template)" != '<{ server.template }>'
+      - test "$(qvm-prefs <{ server.name }> template)" != <{ server.template }>
 <% else %>
       # A StandaloneVM has this feature from the template that it was made from.
       - test "$(qvm-features <{ server.name }> template-name)" != "$(qvm-features <{ server.template }> template-name)"
 <% endif %>
-    - require:
-      - qvm: openclaw-create-<{ server.name }>-template
 
 openclaw-create-<{ server.name }>:
   qvm.vm:
     - name: '<{ server.name }>'
     - require:
-      - qvm: openclaw-create-<{ server.name }>-template
+      - test: openclaw-create-<{ server.name }>-template
 <% if server.netvm %>
-      - qvm: openclaw-create-<{ server.name }>-netvm
+      - test: openclaw-create-<{ server.name }>-netvm
 <% endif %>
       - test: openclaw-create-<{ server.name }>-other-class
       - test: openclaw-create-<{ server.name }>-other-template
@@ -98,11 +86,12 @@ openclaw-create-<{ server.name }>:
 openclaw-create-<{ server.name }>-failed:
   test.fail_without_changes:
     - comment: >-
-        <{ server.name }> is not as it should be. The state openclaw-create-<{ server.name }> says
-        what Qubes refused; /var/log/qubes and journalctl -u qubesd say more. Mend it, or build the
-        package anew with other settings, and apply again.
+        Qubes did not make <{ server.name }>: the comment of the state
+        openclaw-create-<{ server.name }> says what it refused, such as the label <{ server.label }>.
+        Mend that, or build the package anew with another setting, and apply again.
     - onfail:
       - qvm: openclaw-create-<{ server.name }>
+    - unless: qvm-check --quiet <{ server.name }>
 <% if server.autostart %>
 
 openclaw-create-<{ server.name }>-start:

@@ -25,9 +25,9 @@ openclaw-network-<{ server.name }>-netvm:
         <{ server.netvm }> gets its network from another qube. Network mode needs the qube that
         holds the network device. Build the package anew with that qube as netvm, and apply again.
     - onlyif:
-      - qvm-check --quiet '<{ server.netvm }>'
-      - test -n "$(qvm-prefs '<{ server.netvm }>' netvm)"
-      - test "$(qvm-prefs '<{ server.netvm }>' netvm)" != None
+      - qvm-check --quiet <{ server.netvm }>
+      - test -n "$(qvm-prefs <{ server.netvm }> netvm)"
+      - test "$(qvm-prefs <{ server.netvm }> netvm)" != None
 
 openclaw-network-<{ server.name }>:
   qvm.features:

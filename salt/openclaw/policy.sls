@@ -27,16 +27,11 @@ openclaw-policy-inter-vm:
 <% for client in clients %>
 
 openclaw-policy-<{ client.name }>-exists:
-  qvm.exists:
-    - name: '<{ client.name }>'
-
-openclaw-policy-<{ client.name }>-missing:
   test.fail_without_changes:
     - comment: >-
         There is no qube <{ client.name }>, which is to be a client. Make it, or build the package
         anew without it, and apply again.
-    - onfail:
-      - qvm: openclaw-policy-<{ client.name }>-exists
+    - unless: qvm-check --quiet <{ client.name }>
 
 openclaw-policy-<{ client.name }>-tags:
   qvm.tags:
@@ -46,5 +41,5 @@ openclaw-policy-<{ client.name }>-tags:
       - '<{ tag }>'
 <% endfor %>
     - require:
-      - qvm: openclaw-policy-<{ client.name }>-exists
+      - test: openclaw-policy-<{ client.name }>-exists
 <% endfor %>

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::args::{Cli, Command, Input, Output, Providers, Verify};
 use super::{Failure, colour, init, product, story};
@@ -18,9 +19,9 @@ use crate::sink::rpm;
 use crate::tree::{Host, sha256};
 use crate::verify;
 
-/// The time that everything carries when `SOURCE_DATE_EPOCH` is not set: that of this version,
-/// 2026-11-23 12:00 UTC, in seconds since 1970.
-const VERSION_DATE: u32 = 1_795_435_200;
+/// The time that everything carries when `SOURCE_DATE_EPOCH` is not set: the day of this version,
+/// 2026-11-23, in seconds since 1970.
+const VERSION_DATE: u32 = 1_795_392_000;
 
 pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
@@ -124,9 +125,28 @@ fn bad_epoch(text: &str) -> Failure {
     ))
 }
 
+/// A package from the future is refused by dom0, and the `rpm` crate would write the present time
+/// into it instead, which is another one each time.
+fn not_in_the_future(epoch: u32) -> Result<(), Failure> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    if u64::from(epoch) <= now {
+        return Ok(());
+    }
+    Err(Failure::BadInput(format!(
+        "the packages' time, {epoch}, is in the future: the clock says {now}\nrule: packages carry \
+         SOURCE_DATE_EPOCH, or the day of this version, {VERSION_DATE}, in seconds since 1970\n\
+         help: write an earlier SOURCE_DATE_EPOCH, or set the clock"
+    )))
+}
+
 fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), Failure> {
     let deployment = read(&output.input)?;
     let epoch = source_date_epoch()?;
+    if with_packages {
+        not_in_the_future(epoch)?;
+    }
     let plan = Plan::new(&deployment);
     let refused = |error: crate::sink::directory::Error| match error {
         crate::sink::directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),

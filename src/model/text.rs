@@ -57,7 +57,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The fix for a word that is none of `known`: the nearest one, or all of them.
-pub(crate) fn pick<'a>(word: &str, known: &[&'a str]) -> String {
+pub(crate) fn pick(word: &str, known: &[&str]) -> String {
     match nearest(word, known.iter().copied()) {
         Some(candidate) => format!("write \"{candidate}\""),
         None => format!(

@@ -64,9 +64,8 @@ pub(super) fn add(
     );
     writer.dom0_files(&all, context);
     writer.common_files(examples);
-    for (view, server) in all.servers.iter().zip(&deployment.servers) {
-        let token = server.token.as_ref().map(|token| token.reveal());
-        writer.server(view, token);
+    for server in &all.servers {
+        writer.server(server);
     }
     for client in &all.clients {
         writer.client(client);
@@ -172,22 +171,21 @@ impl Writer<'_> {
         }
     }
 
-    fn server(&mut self, server: &ServerView, token: Option<&str>) {
+    fn server(&mut self, server: &ServerView) {
         let name = server.name;
         let context = context! { server => Serde(server) };
         for part in ["install", "configure", "clean"] {
             let template = format!("salt/openclaw/server/{part}.sls");
-            self.state(&format!("{name}/{part}"), &template, context.clone());
+            let text = self.render(&template, context.clone());
+            // A fixed token is for root alone.
+            let secret = part == "configure" && server.token.is_some();
+            let mode = if secret { 0o600 } else { 0o644 };
+            self.put(&format!("{name}/{part}.sls"), text, mode);
         }
         for file in &server.files {
             let path = format!("home/user/{}", file.path);
             let text = self.render(&format!("templates/qube/{path}"), context.clone());
             self.put(&format!("{name}/files/{path}"), text, 0o644);
-        }
-        if let Some(token) = token {
-            let path = "home/user/.openclaw/.env";
-            let text = self.render(&format!("templates/qube/{path}"), context! { token });
-            self.put(&format!("{name}/files/{path}"), text, 0o600);
         }
         if server.boot_script {
             let path = "rw/config/rc.local.d/50-openclaw.rc";

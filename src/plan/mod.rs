@@ -19,6 +19,7 @@ const FORMULA_ROOT: &str = "/srv/formulas/base/openclaw-formula";
 /// The link by which `qubesctl top.enable openclaw` enables the formula's top, and what it leads
 /// to (qubes-mgmt-salt-base-topd).
 const TOP_LINK: &str = "/srv/salt/_tops/base/openclaw.top";
+const TOP: &str = "/srv/formulas/base/openclaw-formula/openclaw/init.top";
 
 /// The name of a host's package.
 pub fn package_name(host: Host) -> String {
@@ -57,7 +58,7 @@ impl Plan {
             0o644,
             Role::Config,
         );
-        dom0.ghost(TOP_LINK, 0o777);
+        dom0.ghost(TOP_LINK, TOP);
         documents(&mut dom0, Host::Dom0);
 
         let mut template = FileTree::default();

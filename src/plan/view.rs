@@ -64,7 +64,8 @@ pub(super) struct ServerView<'a> {
     has_fence: bool,
     open_ports: Vec<u16>,
     pub boot_script: bool,
-    pub has_token: bool,
+    /// A token that the user fixed.
+    pub token: Option<&'a str>,
     openclaw_json: serde_json::Value,
 }
 
@@ -158,7 +159,7 @@ impl<'a> ServerView<'a> {
             has_fence,
             open_ports,
             boot_script,
-            has_token: server.token.is_some(),
+            token: server.token.as_ref().map(|token| token.reveal()),
             openclaw_json: openclaw::config(server),
         }
     }

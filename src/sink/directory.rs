@@ -3,9 +3,9 @@
 //! A directory that appears whole or not at all.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -104,8 +104,8 @@ impl Staging {
     /// What the system refuses.
     pub fn file(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
         let path = self.temporary.path().join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).at(parent)?;
+        if let Some((folder, _)) = name.rsplit_once('/') {
+            self.folder(folder)?;
         }
         let mut file = OpenOptions::new()
             .write(true)
@@ -120,6 +120,20 @@ impl Staging {
         file.set_modified(self.time).at(&path)
     }
 
+    /// Makes a folder and those that lead to it, with a mode that does not depend on the umask.
+    fn folder(&self, name: &str) -> Result<(), Error> {
+        let mut path = self.temporary.path().to_owned();
+        for part in name.split('/') {
+            path.push(part);
+            match fs::create_dir(&path) {
+                Ok(()) => fs::set_permissions(&path, Permissions::from_mode(0o755)).at(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).at(&path),
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a tree below a folder of the directory.
     ///
     /// # Errors
@@ -129,15 +143,8 @@ impl Staging {
             let name = format!("{folder}/{}", path.relative());
             match &entry.content {
                 Content::File(bytes, _) => self.file(&name, bytes, entry.mode.into())?,
-                Content::Directory => {
-                    let path = self.temporary.path().join(&name);
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o700)
-                        .create(&path)
-                        .at(&path)?;
-                }
-                Content::Ghost => {}
+                Content::Directory => self.folder(&name)?,
+                Content::Ghost(_) => {}
             }
         }
         // Modes last: a directory without write permission could not be filled.
@@ -174,8 +181,7 @@ impl Staging {
     }
 }
 
-/// Gives directories that no tree lists a mode that does not depend on the umask, and every
-/// directory the time of its files.
+/// Gives every directory the time of its files.
 fn finish(directory: &Path, time: SystemTime) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

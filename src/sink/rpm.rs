@@ -119,7 +119,7 @@ fn add(
     let options = match &entry.content {
         Content::Directory => FileOptions::dir(path.as_str()),
         Content::File(..) => FileOptions::new(path.as_str()),
-        Content::Ghost => FileOptions::ghost(path.as_str()),
+        Content::Ghost(target) => FileOptions::symlink(path.as_str(), *target).ghost(),
     };
     let options = options
         .permissions(entry.mode)
@@ -128,7 +128,7 @@ fn add(
         .modified_at(time);
     match &entry.content {
         Content::Directory => builder.with_dir_entry(options)?,
-        Content::Ghost => builder.with_ghost(options)?,
+        Content::Ghost(_) => builder.with_symlink(options)?,
         Content::File(bytes, role) => {
             let options = match role {
                 Role::Plain => options,

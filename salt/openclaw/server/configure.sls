@@ -11,19 +11,29 @@ openclaw-configure-state:
     - group: user
     - mode: '0700'
 
-<% if server.has_token %>
-# The token that the configuration fixes.
-openclaw-configure-token:
+# The token and the keys of providers, in variables. What is in it stays.
+openclaw-configure-env:
   file.managed:
     - name: /home/user/.openclaw/.env
-    - source: salt://openclaw/<{ server.name }>/files/home/user/.openclaw/.env
     - user: user
     - group: user
     - mode: '0600'
     - replace: False
-    - show_changes: False
     - require:
       - file: openclaw-configure-state
+
+<% if server.token %>
+# The token that the configuration fixes.
+openclaw-configure-token:
+  file.keyvalue:
+    - name: /home/user/.openclaw/.env
+    - key: OPENCLAW_GATEWAY_TOKEN
+    - value: '<{ server.token }>'
+    - separator: '='
+    - append_if_not_found: True
+    - show_changes: False
+    - require:
+      - file: openclaw-configure-env
 <% else %>
 # The token is made here, of 32 random bytes, and is nowhere else.
 openclaw-configure-token:
@@ -32,10 +42,9 @@ openclaw-configure-token:
         printf 'OPENCLAW_GATEWAY_TOKEN=%s\n' "$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')"
         >> /home/user/.openclaw/.env
     - runas: user
-    - umask: '077'
     - unless: grep -q '^OPENCLAW_GATEWAY_TOKEN=.' /home/user/.openclaw/.env
     - require:
-      - file: openclaw-configure-state
+      - file: openclaw-configure-env
 <% endif %>
 
 # Merged into what is there: other settings of the user stay.

@@ -51,13 +51,16 @@ openclaw-install-lock:
     - mode: '0644'
     - makedirs: True
 
-# Every package at the version and hash in package-lock.json; none runs a script of its own. The
-# copy of the lock file is made last: without it the installation is not whole, and is made anew.
+# Every package at the version and hash in package-lock.json, and no script of theirs but one:
+# OpenClaw's own, which completes its installation, and which its user could not run here. The copy
+# of the lock file is made last: without it the installation is not whole, and is made anew.
 openclaw-install-npm:
   cmd.run:
     - name: >-
         rm -f installed-lock.json
         && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+        && <{ node_bin }> node_modules/openclaw/scripts/postinstall-bundled-plugins.mjs
+        && <{ node_bin }> node_modules/openclaw/scripts/lib/fs-safe-prebuild.mjs --probe node_modules/openclaw
         && <{ node_bin }> <{ openclaw_cli }> --version
         && cp package-lock.json installed-lock.json
     - cwd: /usr/local/lib/openclaw

@@ -560,9 +560,11 @@ def initial():
     rows = (
         ("dom0", "AdminVM", "black", True, {}, {}),
         ("fedora-42-xfce", "TemplateVM", "black", False, {},
-         {**os_features, "os-distribution": "fedora", "os-version": "42"}),
+         {**os_features, "os-distribution": "fedora", "os-version": "42",
+          "template-name": "fedora-42-xfce"}),
         ("debian-13-xfce", "TemplateVM", "black", False, {},
-         {**os_features, "os-distribution": "debian", "os-version": "13"}),
+         {**os_features, "os-distribution": "debian", "os-version": "13",
+          "template-name": "debian-13-xfce"}),
         ("sys-net", "AppVM", "red", True,
          {"autostart": True, "maxmem": 0, "netvm": None, "provides_network": True,
           "virt_mode": "hvm"}, {"servicevm": "1", "service.clocksync": "1"}),

@@ -1,0 +1,725 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The formula in dom0 and in qubes: packages installed by the real rpm, applied by the real Salt
+//! under real systemd, over the stand-in for Qubes' modules.
+
+mod support;
+
+use serde_json::Value;
+use support::bed::{Applied, Bed, Salt};
+use support::{Built, examples, repository};
+
+/// The states that cannot succeed under test=True on a machine without the qube: Qubes' own
+/// module fails there (facts of qvm.vm), and what needs it is not run.
+fn fails_without_qube(server: &str, id: &str) -> bool {
+    let create = format!("openclaw-create-{server}");
+    let network = format!("openclaw-network-{server}");
+    id == create
+        || id == format!("{create}-failed")
+        || id == format!("{create}-start")
+        || id == network
+        || id == format!("{network}-off")
+}
+
+/// Fails unless the stand-in's machine is what the configuration asked for.
+#[track_caller]
+fn assert_machine(model: &Value, servers: &[Value]) {
+    for server in servers {
+        let name = server["name"].as_str().unwrap();
+        let qube = &model["qubes"][name];
+        let is = |key: &str, expected: Value| {
+            assert_eq!(qube["prefs"][key], expected, "{key} of {name}: {qube:#}");
+        };
+        if server["class"] == "app" {
+            assert_eq!(qube["class"], "AppVM");
+            assert_eq!(qube["template"], server["template"]);
+        } else {
+            assert_eq!(qube["class"], "StandaloneVM");
+            assert_eq!(qube["features"]["template-name"], server["template"]);
+        }
+        assert_eq!(qube["label"], server["label"]);
+        is("netvm", server["netvm"].clone());
+        is("memory", server["memory"]["initial"].clone());
+        is("maxmem", server["memory"]["max"].clone());
+        is("ip", server["ip"].clone());
+        is("autostart", server["autostart"].clone());
+        assert_eq!(qube["running"], server["autostart"]);
+        assert_eq!(qube["features"]["servicevm"], "1");
+        let forward = match server["mode"].get("network") {
+            Some(_) => Value::from("forward"),
+            None => Value::Null,
+        };
+        assert_eq!(qube["features"]["routing-method"], forward);
+
+        let tags = |qube: &Value| {
+            let mut tags: Vec<_> = qube["tags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|tag| tag.as_str().unwrap().to_owned())
+                .filter(|tag| !tag.ends_with("-dom0"))
+                .collect();
+            tags.sort();
+            tags
+        };
+        let mut expected = vec!["openclaw-server".to_owned()];
+        expected.extend(
+            server["tags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|tag| tag.as_str().unwrap().to_owned()),
+        );
+        expected.sort();
+        assert_eq!(tags(qube), expected);
+        let client_tag = server["client_tag"].as_str().unwrap();
+        for (other, qube) in model["qubes"].as_object().unwrap() {
+            let listed = server["clients"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|client| client == other);
+            let tagged = qube["tags"]
+                .as_array()
+                .is_some_and(|tags| tags.iter().any(|tag| tag == client_tag));
+            assert_eq!(listed, tagged, "{other} as client of {name}");
+        }
+    }
+}
+
+/// The ports that a server's tunnels have, as the configuration means it.
+fn tunnel_ports(servers: &[Value]) -> Vec<u64> {
+    let mut ports = Vec::new();
+    for server in servers.iter().filter(|server| server["mode"] == "tunnel") {
+        ports.push(server["ports"]["gateway"].as_u64().unwrap());
+        let providers = server["providers"].as_array().unwrap();
+        if providers.iter().any(|provider| provider == "cursor") {
+            ports.push(server["ports"]["proxy"].as_u64().unwrap());
+        }
+    }
+    ports.sort_unstable();
+    ports
+}
+
+/// The tunnels that run and start with the machine.
+fn tunnels(bed: &Bed) -> Vec<u64> {
+    let units = bed.must(
+        "systemctl list-units --state=active --plain --no-legend 'openclaw-tunnel@*' | \
+         while read -r unit _; do systemctl is-enabled -q \"$unit\" && echo \"$unit\"; done",
+    );
+    let mut ports: Vec<u64> = units
+        .lines()
+        .map(|unit| {
+            let port = unit.split(['@', '.']).nth(1).unwrap();
+            port.parse().unwrap()
+        })
+        .collect();
+    ports.sort_unstable();
+    ports
+}
+
+/// The whole life of a configuration in dom0.
+fn lives_in_dom0(salt: Salt, example: &str) {
+    let built = Built::example(example);
+    let servers = built.servers();
+    let Some(bed) = Bed::dom0(salt, &built) else {
+        return;
+    };
+    bed.install_network_addon();
+    let (files, machine) = (bed.files(), bed.model());
+
+    // Under test=True nothing happens, but that Qubes' module fails for want of the qube.
+    let dry = bed.apply("openclaw", true);
+    for (id, comment) in dry.failures() {
+        let expected = servers
+            .iter()
+            .any(|server| fails_without_qube(server["name"].as_str().unwrap(), id));
+        assert!(expected, "{id}: {comment}");
+    }
+    assert_eq!(bed.files(), files, "test=True wrote something");
+    assert_eq!(bed.model(), machine, "test=True changed the machine");
+
+    bed.apply("openclaw", false).succeeded();
+    assert_machine(&bed.model(), &servers);
+    assert_eq!(tunnels(&bed), tunnel_ports(&servers));
+    assert_eq!(
+        bed.must("stat -c '%a %U %G' /etc/qubes/policy.d/50-openclaw.policy"),
+        "664 root qubes\n"
+    );
+
+    let machine = bed.model();
+    bed.apply("openclaw", false).succeeded().unchanged();
+    bed.apply("openclaw", true).succeeded().unchanged();
+    assert_eq!(bed.model(), machine);
+
+    // What each qube's minion would render and do.
+    for minion in minions(&servers) {
+        let shown = bed.show(&minion, "openclaw");
+        assert!(
+            shown.as_object().is_some_and(|shown| !shown.is_empty()),
+            "{shown:#}"
+        );
+        let dry = bed.apply_as(&minion, "openclaw", true);
+        assert!(dry.count() > 3);
+        for (id, comment) in dry.failures() {
+            // An app qube's programs come with its template's package, which is not here.
+            assert_eq!(id, "openclaw-install-template-package", "{comment}");
+        }
+    }
+    let stranger = bed.apply_as("vault", "openclaw", false);
+    assert_eq!(
+        stranger.failures().into_keys().collect::<Vec<_>>(),
+        ["openclaw-not-for-this-qube"]
+    );
+
+    bed.apply("openclaw.clean", false).succeeded();
+    bed.apply("openclaw.clean", false).succeeded().unchanged();
+    assert_eq!(tunnels(&bed), Vec::<u64>::new());
+    assert_eq!(bed.files(), files, "clean left or took something");
+    let cleaned = bed.model();
+    for server in &servers {
+        let qube = &cleaned["qubes"][server["name"].as_str().unwrap()];
+        assert!(qube.is_object(), "clean removed a qube");
+        assert!(!qube["tags"].to_string().contains("openclaw"), "{qube:#}");
+    }
+
+    bed.must("rpm --erase openclaw-formula-dom0");
+    let left: Vec<_> = bed
+        .files()
+        .into_iter()
+        .filter(|path| path.contains("openclaw"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert_eq!(
+        bed.qubesctl_calls(),
+        "qubesctl top.enable openclaw -l quiet --out quiet\n\
+         qubesctl top.disable openclaw -l quiet --out quiet\n"
+    );
+}
+
+/// Servers and clients, each once.
+fn minions(servers: &[Value]) -> Vec<String> {
+    let mut names: Vec<_> = servers
+        .iter()
+        .flat_map(|server| {
+            let clients = server["clients"].as_array().unwrap().iter();
+            clients.chain([&server["name"]])
+        })
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// A test for each example, and one that none is forgotten.
+macro_rules! every_example {
+    ($($test:ident),+ $(,)?) => {
+        mod in_dom0 {
+            use super::*;
+            $(
+                #[test]
+                fn $test() {
+                    lives_in_dom0(Salt::V3007, &(stringify!($test).replace('_', "-") + ".toml"));
+                }
+            )+
+        }
+
+        #[test]
+        fn no_example_is_forgotten() {
+            let mut tested = vec![$(stringify!($test).replace('_', "-") + ".toml"),+];
+            tested.sort();
+            assert_eq!(tested, examples());
+        }
+    };
+}
+
+every_example!(
+    anthropic_network_app,
+    anthropic_network_standalone,
+    anthropic_tunnel_app,
+    anthropic_tunnel_standalone,
+    cursor_network_app,
+    cursor_network_standalone,
+    cursor_tunnel_app,
+    cursor_tunnel_standalone,
+    multi_provider_network_app,
+    multi_provider_network_standalone,
+    multi_provider_tunnel_app,
+    multi_provider_tunnel_standalone,
+    ollama_network_app,
+    ollama_network_standalone,
+    ollama_tunnel_app,
+    ollama_tunnel_standalone,
+    openai_network_app,
+    openai_network_standalone,
+    openai_tunnel_app,
+    openai_tunnel_standalone,
+    several_servers,
+);
+
+#[test]
+fn in_dom0_with_the_older_salt() {
+    lives_in_dom0(Salt::V3006, "several-servers.toml");
+}
+
+/// A server, a client, and a machine changed so that something is wrong with it.
+fn refused(config: &str, change: impl FnOnce(&mut Value)) -> Option<(Bed, Applied, Value)> {
+    let built = Built::config(config);
+    let bed = Bed::dom0(Salt::V3007, &built)?;
+    bed.change_model(change);
+    let machine = bed.model();
+    let applied = bed.apply("openclaw", false);
+    Some((bed, applied, machine))
+}
+
+#[track_caller]
+fn assert_failed(applied: &Applied, id: &str, comment: &str) {
+    let failures = applied.failures();
+    assert!(
+        failures.contains_key(id),
+        "{id} did not fail: {failures:#?}"
+    );
+    let said = applied.comment(id);
+    assert!(said.contains(comment), "{said}");
+}
+
+const DEFAULT: &str = "[[server]]\nname = \"openclaw-vm\"\n";
+
+#[test]
+fn a_missing_template_fails() {
+    let config = format!("{DEFAULT}template = \"debian-99\"\n");
+    let Some((bed, applied, before)) = refused(&config, |_| {}) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-template",
+        "qvm-template install debian-99",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn a_missing_netvm_fails() {
+    let config = format!("{DEFAULT}netvm = \"sys-vpn2\"\n");
+    let Some((bed, applied, before)) = refused(&config, |_| {}) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-netvm",
+        "There is no qube sys-vpn2",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn a_label_that_the_machine_lacks_fails() {
+    let without_orange = |model: &mut Value| {
+        model["labels"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|label| label != "orange");
+    };
+    let Some((bed, applied, before)) = refused(DEFAULT, without_orange) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm",
+        "no such label: 'orange'",
+    );
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-failed",
+        "such as the label orange",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn a_qube_of_another_class_fails_and_stays() {
+    let existing = |model: &mut Value| {
+        let other = model["qubes"]["work"].clone();
+        model["qubes"]["openclaw-vm"] = other;
+    };
+    let Some((bed, applied, before)) = refused(DEFAULT, existing) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-other-class",
+        "is not of the class StandaloneVM",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn an_app_qube_of_another_template_fails_and_stays() {
+    let existing = |model: &mut Value| {
+        let mut other = model["qubes"]["work"].clone();
+        other["template"] = "debian-13-xfce".into();
+        model["qubes"]["openclaw-vm"] = other;
+    };
+    let config = format!("{DEFAULT}class = \"app\"\n");
+    let Some((bed, applied, before)) = refused(&config, existing) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-other-template",
+        "was not made from fedora-42-xfce",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn a_standalone_qube_of_another_template_fails_and_stays() {
+    let built = Built::config(&format!("{DEFAULT}template = \"fedora-42-xfce\"\n"));
+    let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
+        return;
+    };
+    bed.apply("openclaw.create", false).succeeded();
+    let before = bed.model();
+    bed.install(&Built::config(&format!(
+        "{DEFAULT}[package]\nrelease = 2\n"
+    )));
+    let applied = bed.apply("openclaw", false);
+    assert_failed(
+        &applied,
+        "openclaw-create-openclaw-vm-other-template",
+        "was not made from debian-13-xfce",
+    );
+    assert_eq!(bed.model(), before);
+}
+
+#[test]
+fn a_missing_client_fails() {
+    let config = format!("{DEFAULT}clients = [\"nobody\"]\n");
+    let Some((_bed, applied, _)) = refused(&config, |_| {}) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-policy-nobody-exists",
+        "There is no qube nobody",
+    );
+}
+
+#[test]
+fn network_mode_without_its_package_fails() {
+    let config = format!("{DEFAULT}mode = \"network\"\nip = \"192.168.1.50\"\n");
+    let Some((bed, applied, _)) = refused(&config, |_| {}) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-network-addon",
+        "qubes-core-admin-addon-network-server",
+    );
+    assert_eq!(
+        bed.model()["qubes"]["openclaw-vm"]["features"]["routing-method"],
+        Value::Null
+    );
+}
+
+#[test]
+fn network_mode_behind_a_firewall_qube_fails() {
+    let config =
+        format!("{DEFAULT}mode = \"network\"\nip = \"192.168.1.50\"\nnetvm = \"sys-wall\"\n");
+    let second_wall = |model: &mut Value| {
+        let wall = model["qubes"]["sys-firewall"].clone();
+        model["qubes"]["sys-wall"] = wall;
+    };
+    let Some((bed, applied, _)) = refused(&config, second_wall) else {
+        return;
+    };
+    assert_failed(
+        &applied,
+        "openclaw-network-openclaw-vm-netvm",
+        "sys-wall gets its network from another qube",
+    );
+    assert_eq!(
+        bed.model()["qubes"]["openclaw-vm"]["features"]["routing-method"],
+        Value::Null
+    );
+}
+
+#[test]
+fn a_creation_that_was_cut_short_is_completed() {
+    let built = Built::config(DEFAULT);
+    let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
+        return;
+    };
+    bed.apply("openclaw.create", false).succeeded();
+    bed.change_model(|model| {
+        let qube = &mut model["qubes"]["openclaw-vm"];
+        qube["prefs"] = serde_json::json!({});
+        qube["tags"] = serde_json::json!([]);
+        qube["running"] = false.into();
+    });
+    bed.apply("openclaw", false).succeeded();
+    assert_machine(&bed.model(), &built.servers());
+}
+
+#[test]
+fn another_mode_leaves_nothing_of_the_old_one() {
+    let tunnel = Built::config(DEFAULT);
+    let network = Built::config(&format!(
+        "{DEFAULT}mode = \"network\"\nip = \"192.168.1.50\"\n[package]\nrelease = 2\n"
+    ));
+    let other_port = Built::config(&format!(
+        "{DEFAULT}ports = {{ gateway = 18790 }}\nprovider = \"openai\"\n[package]\nrelease = 3\n"
+    ));
+    let Some(bed) = Bed::dom0(Salt::V3007, &tunnel) else {
+        return;
+    };
+    bed.install_network_addon();
+    bed.apply("openclaw", false).succeeded();
+    assert_eq!(tunnels(&bed), [18789, 32125]);
+
+    bed.install(&network);
+    bed.apply("openclaw", false).succeeded();
+    assert_eq!(tunnels(&bed), Vec::<u64>::new());
+    for path in [
+        "/etc/qubes/openclaw.conf",
+        "/etc/systemd/system/openclaw-tunnel@.service",
+        "/usr/local/bin/openclaw-tcp-forward",
+    ] {
+        assert!(!bed.has(path), "{path} is left");
+    }
+    bed.apply("openclaw", false).succeeded().unchanged();
+
+    bed.install(&other_port);
+    bed.apply("openclaw", false).succeeded();
+    assert_eq!(tunnels(&bed), [18790]);
+    assert_eq!(
+        bed.model()["qubes"]["openclaw-vm"]["features"]["routing-method"],
+        Value::Null
+    );
+    bed.apply("openclaw", false).succeeded().unchanged();
+}
+
+#[test]
+fn inter_qube_access_comes_and_goes() {
+    let ask = Built::config(&format!("{DEFAULT}inter-qube = \"ask\"\n"));
+    let off = Built::config(&format!("{DEFAULT}[package]\nrelease = 2\n"));
+    let path = "/etc/qubes/policy.d/30-openclaw-inter-vm.policy";
+    let Some(bed) = Bed::dom0(Salt::V3007, &ask) else {
+        return;
+    };
+    bed.apply("openclaw.policy", false).succeeded();
+    assert!(bed.has(path));
+    bed.install(&off);
+    bed.apply("openclaw.policy", false).succeeded();
+    assert!(!bed.has(path));
+}
+
+#[test]
+fn the_tunnel_passes_both_directions_and_waits_for_the_late_answer() {
+    let built = Built::config(DEFAULT);
+    let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
+        return;
+    };
+    // What qrexec-client does, on its standard input: it answers after the other side has ended.
+    bed.write(
+        "/usr/bin/qrexec-client",
+        "#!/usr/bin/python3\n\
+         import socket, sys, time\n\
+         peer = socket.socket(fileno=0)\n\
+         asked = b''\n\
+         while part := peer.recv(65536):\n\
+         \x20   asked += part\n\
+         time.sleep(2)\n\
+         peer.sendall(' '.join(sys.argv[1:]).encode() + b'|' + asked)\n",
+    );
+    bed.must("chmod 755 /usr/bin/qrexec-client");
+    bed.apply("openclaw", false).succeeded();
+    let answer = bed.must("printf question | socat -t 10 - TCP:127.0.0.1:18789");
+    assert_eq!(
+        answer,
+        "--use-stdin-socket -d openclaw-vm DEFAULT:QUBESRPC qubes.ConnectTCP+18789 dom0|question"
+    );
+}
+
+#[test]
+fn the_forwarder_refuses_what_is_no_port_or_qube() {
+    let built = Built::config(DEFAULT);
+    let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
+        return;
+    };
+    bed.apply("openclaw.tunnel", false).succeeded();
+    for arguments in [
+        "",
+        "18789",
+        "18789 ''",
+        "'18789;id' openclaw-vm",
+        "'' openclaw-vm",
+        "18789 'openclaw-vm,fork'",
+        "18789 '-d'",
+        "18789 'a b'",
+        "18789 openclaw-vm extra",
+    ] {
+        let output = bed.run(&format!("openclaw-tcp-forward {arguments}"));
+        assert_eq!(output.status.code(), Some(64), "{arguments}");
+    }
+}
+
+/// The states of a qube that need no network, with a real user manager.
+#[test]
+fn a_server_is_configured_for_its_user() {
+    let built = Built::example("cursor-tunnel-standalone.toml");
+    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", false) else {
+        return;
+    };
+    bed.apply("openclaw.configure", false).succeeded();
+    let modes = bed.must(
+        "cd /home/user && stat -c '%a %U %G %n' .openclaw .openclaw/.env .openclaw/openclaw.json \
+         .openclaw/cursor-proxy.json .config/systemd/user/openclaw-gateway.service \
+         .config/systemd/user/openclaw-cursor-proxy.service",
+    );
+    insta::assert_snapshot!(modes, @r"
+    700 user user .openclaw
+    600 user user .openclaw/.env
+    600 user user .openclaw/openclaw.json
+    600 user user .openclaw/cursor-proxy.json
+    644 user user .config/systemd/user/openclaw-gateway.service
+    644 user user .config/systemd/user/openclaw-cursor-proxy.service
+    ");
+    let token = bed.must("cat /home/user/.openclaw/.env");
+    let digits = token
+        .trim_end()
+        .strip_prefix("OPENCLAW_GATEWAY_TOKEN=")
+        .unwrap();
+    assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert!(bed.has("/var/lib/systemd/linger/user"));
+    assert!(bed.holds("nft list table inet openclaw | grep -q 'dport 32125'"));
+    let wanted = bed.must("ls /home/user/.config/systemd/user/default.target.wants");
+    assert_eq!(
+        wanted,
+        "openclaw-cursor-proxy.service\nopenclaw-gateway.service\n"
+    );
+
+    // The user's own settings stay; ours come back.
+    bed.must(
+        "cd /home/user/.openclaw && sed -i 's/\"gateway\": {/\"mine\": {\"kept\": true}, &/; \
+         s/\"bind\": \"loopback\"/\"bind\": \"lan\"/' openclaw.json",
+    );
+    bed.apply("openclaw.configure", false);
+    let merged: Value =
+        serde_json::from_str(&bed.must("cat /home/user/.openclaw/openclaw.json")).unwrap();
+    assert_eq!(merged["mine"]["kept"], true);
+    assert_eq!(merged["gateway"]["bind"], "loopback");
+    assert_eq!(bed.must("cat /home/user/.openclaw/.env"), token);
+
+    // What cannot be read is not overwritten.
+    bed.must("echo '{ broken' > /home/user/.openclaw/openclaw.json");
+    let applied = bed.apply("openclaw.configure", false);
+    assert!(applied.failures().contains_key("openclaw-configure-json"));
+    assert_eq!(
+        bed.must("cat /home/user/.openclaw/openclaw.json"),
+        "{ broken\n"
+    );
+}
+
+/// Everything in a qube, for real: npm, Node, the gateway.
+#[test]
+fn a_server_is_installed_and_answers() {
+    let built = Built::example("openai-tunnel-standalone.toml");
+    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", true) else {
+        return;
+    };
+    bed.apply("openclaw", false).succeeded();
+    support::bed::wait_for("the gateway", || {
+        bed.holds("curl --fail --silent http://127.0.0.1:18789/readyz")
+            .then_some(())
+    });
+    let systemctl = "runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 systemctl --user";
+    let main_pid = format!("{systemctl} show -p MainPID openclaw-gateway.service");
+    let before = bed.must(&main_pid);
+    assert_ne!(before, "MainPID=0\n");
+
+    bed.apply("openclaw", false).succeeded().unchanged();
+    assert_eq!(bed.must(&main_pid), before, "the second apply restarted it");
+
+    // The user's own command finds the token where the gateway does.
+    bed.must("runuser -u user -- env HOME=/home/user openclaw health");
+    let findings = bed.must(
+        "cd /home/user && runuser -u user -- env HOME=/home/user openclaw security audit --json",
+    );
+    assert!(!findings.contains("\"critical\","), "{findings}");
+
+    bed.apply("openclaw.clean", false).succeeded();
+    bed.apply("openclaw.clean", false).succeeded().unchanged();
+    let left: Vec<_> = bed
+        .files()
+        .into_iter()
+        .filter(|path| path.contains("openclaw") && !path.starts_with("/home/user/.openclaw"))
+        .filter(|path| !path.starts_with("/srv/formula"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(bed.has("/home/user/.openclaw/openclaw.json"));
+}
+
+#[test]
+fn every_generated_configuration_is_valid_for_the_real_openclaw() {
+    let built = Built::example("openai-tunnel-standalone.toml");
+    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", true) else {
+        return;
+    };
+    bed.apply("openclaw.install", false).succeeded();
+    let mut checked = 0;
+    for example in examples() {
+        let built = Built::example(&example);
+        for server in built.servers() {
+            let name = server["name"].as_str().unwrap();
+            let dataset = configured(&built, name);
+            bed.write("/home/user/.openclaw/openclaw.json", &dataset);
+            bed.must(
+                "chown -R user: /home/user/.openclaw && cd /home/user && \
+                 runuser -u user -- env HOME=/home/user openclaw config validate",
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 20);
+}
+
+/// The JSON that a server's state writes, as Salt reads it from the state.
+fn configured(built: &Built, server: &str) -> String {
+    let path = format!("dom0/srv/formulas/base/openclaw-formula/openclaw/{server}/configure.sls");
+    let python = support::from_setup("salt-3007/bin/python").unwrap();
+    support::stdout(
+        std::process::Command::new(python)
+            .arg("-c")
+            .arg(
+                "import json, sys, yaml\n\
+                 state = yaml.safe_load(open(sys.argv[1]))['openclaw-configure-json']\n\
+                 print(json.dumps(next(a['dataset'] for a in state['file.serialize'] if 'dataset' in a)))",
+            )
+            .arg(built.output.join(path)),
+    )
+}
+
+#[test]
+fn a_client_listens_and_calls_its_server() {
+    let built = Built::config(&format!("{DEFAULT}clients = [\"work\"]\n"));
+    let Some(bed) = Bed::qube(Salt::V3007, &built, "work", false) else {
+        return;
+    };
+    bed.write("/usr/bin/qrexec-client-vm", "#!/bin/sh\necho \"$*\" >&0\n");
+    bed.must("chmod 755 /usr/bin/qrexec-client-vm");
+    bed.apply("openclaw", false).succeeded();
+    bed.apply("openclaw", false).succeeded().unchanged();
+    let answer = bed.must("socat -t 10 - TCP:127.0.0.1:18789 </dev/null");
+    assert_eq!(
+        answer,
+        "--use-stdin-socket openclaw-vm qubes.ConnectTCP+18789\n"
+    );
+    assert!(!bed.holds("ss -Hltn | grep -v '127.0.0.1:' | grep -E ':(18789|32125)'"));
+
+    bed.apply("openclaw.clean", false).succeeded();
+    assert!(!bed.holds("ls /home/user/.config/systemd/user | grep -q openclaw"));
+    assert!(repository().exists());
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the tests share: the program, what it builds, and where the set-up puts things.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+pub mod bed;
+pub mod stubs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A path below what `tests/setup` made; `None` if it is not there, which is a failure in CI.
+pub fn from_setup(path: &str) -> Option<PathBuf> {
+    let found = repository().join("tests/.cache").join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{} is missing: run tests/setup",
+        found.display()
+    );
+    eprintln!("skipped: {} is missing: run tests/setup", found.display());
+    None
+}
+
+/// Whether a program is there; one that is missing is a failure in CI.
+pub fn has_program(name: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$1\" >/dev/null", "sh", name])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{name} is missing: run tests/setup"
+        );
+        eprintln!("skipped: {name} is missing: run tests/setup");
+    }
+    found
+}
+
+/// The program.
+pub fn tool() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-formula"));
+    command.env_remove("SOURCE_DATE_EPOCH").env("NO_COLOR", "1");
+    command
+}
+
+/// Standard output as text, of a command that must succeed.
+#[track_caller]
+pub fn stdout(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// Everything that a command said.
+pub fn said(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `build` made.
+pub struct Built {
+    _folder: TempDir,
+    /// The output directory.
+    pub output: PathBuf,
+    /// The dom0 package.
+    pub dom0: PathBuf,
+    /// The template package.
+    pub template: PathBuf,
+}
+
+impl Built {
+    /// Builds an example, by its path below `examples/`.
+    pub fn example(name: &str) -> Self {
+        Built::from_args(&[repository().join("examples").join(name).to_str().unwrap()])
+    }
+
+    /// Builds a configuration.
+    pub fn config(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("openclaw.toml");
+        std::fs::write(&path, text).unwrap();
+        Built::from_args(&[path.to_str().unwrap()])
+    }
+
+    /// Builds from arguments.
+    #[track_caller]
+    pub fn from_args(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out");
+        let printed = stdout(tool().arg("build").args(args).arg("--output").arg(&output));
+        let packages: Vec<_> = printed.lines().map(PathBuf::from).collect();
+        let [dom0, template] = packages.as_slice() else {
+            panic!("not two packages: {printed}");
+        };
+        Built {
+            output,
+            dom0: dom0.clone(),
+            template: template.clone(),
+            _folder: folder,
+        }
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> serde_json::Value {
+        let text = std::fs::read(self.output.join("MANIFEST.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    /// The servers of the input, as the manifest records them.
+    pub fn servers(&self) -> Vec<serde_json::Value> {
+        self.manifest()["input"]["servers"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+}
+
+/// The configurations in `examples/`, sorted.
+pub fn examples() -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(repository().join("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    names
+}
