@@ -236,7 +236,7 @@ pub static PROVIDERS: &[Provider] = &[
                 "9fcd79ac4575b2bd31b992eee18b1000c8ad126b451627c8f8cd091714cfbb10",
             ),
         ],
-        commands: &[],
+        commands: &["ollama"],
         files: &[ServiceFile {
             path: ".config/systemd/user/openclaw-ollama.service",
             mode: 0o644,

@@ -2,7 +2,13 @@
 #
 # openclaw.<{ part }>: <{ purpose }>
 #
+<% if with_dom0 %>
+# Execute: sudo qubesctl --targets=<{ targets }> state.apply openclaw.<{ part }>
+<% elif hosts %>
 # Execute: sudo qubesctl --skip-dom0 --targets=<{ targets }> state.apply openclaw.<{ part }>
+<% else %>
+# There is nothing to do: the configuration names no such qube.
+<% endif %>
 <% for host in hosts %>
 
 {%- <{ "if" if loop.first else "elif" }> grains['id'] == '<{ host }>' %}
@@ -10,13 +16,17 @@
 include:
   - openclaw.<{ host }>.<{ part }>
 <% endfor %>
+<% if hosts %>
 
 {%- else %}
+<% endif %>
 
 openclaw-<{ part }>-not-for-this-qube:
   test.fail_without_changes:
     - comment: >-
         There is nothing here for this host. The hosts that there is something for:
-        <{ targets or "none" }>
+        <{ hosts | join(", ") or "none" }>
+<% if hosts %>
 
 {%- endif %}
+<% endif %>

@@ -50,12 +50,12 @@ pub struct Input {
 /// A configuration, and where to write.
 #[derive(Args, Debug)]
 pub struct Output {
-    /// The configuration.
-    #[command(flatten)]
-    pub input: Input,
     /// The directory to write; one that was written before, and is unchanged, is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
+    /// The configuration.
+    #[command(flatten)]
+    pub input: Input,
 }
 
 /// A file to begin with.

@@ -91,7 +91,7 @@ fn check(input: &Input) -> Result<(), Failure> {
             .map(ToString::to_string)
             .collect();
         story(&format!(
-            "{}: {} from {}, {} mode, {}, port {}",
+            "{}: {} from {}, {} mode, {}, {} {}",
             server.name,
             server.class.qubes_name(),
             server.template,
@@ -101,6 +101,7 @@ fn check(input: &Input) -> Result<(), Failure> {
                 "network"
             },
             server.providers,
+            if ports.len() == 1 { "port" } else { "ports" },
             ports.join(" and "),
         ));
     }

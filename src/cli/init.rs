@@ -9,7 +9,7 @@ use super::args::Init;
 use super::commands::report;
 use super::{Failure, product, story};
 use crate::config;
-use crate::model::{Deployment, Mode};
+use crate::model::{Deployment, Mode, Os, PackageVersion};
 
 pub(super) fn run(args: &Init) -> Result<(), Failure> {
     let outcome = config::read(&config::Input {
@@ -62,9 +62,16 @@ fn write(deployment: &Deployment) -> String {
          [package]\n\
          # Raise it with each change, so that dnf sees a newer package.\n",
     );
+    let package = &deployment.package;
+    out.push_str(&format!("release = {}\n", package.release.number()));
+    let hash = if *package == PackageVersion::default() {
+        "# "
+    } else {
+        ""
+    };
     out.push_str(&format!(
-        "release = {}\n",
-        deployment.package.release.number()
+        "{hash}version = \"{}\"\n",
+        package.version.as_str()
     ));
     out.push_str("\n# One table for each qube that runs OpenClaw.\n[[server]]\n");
     let mut line = |comment: &str, key: &str, value: String, is_default: bool| {
@@ -88,6 +95,16 @@ fn write(deployment: &Deployment) -> String {
         server.class == plain.class,
     );
     line("", "template", quoted(server.template.as_str()), false);
+    let (os, telling) = (server.os, Os::of_template(&server.template));
+    line(
+        "\"debian\" or \"fedora\", where the template's name does not tell.",
+        "os",
+        quoted(match os {
+            Os::Debian => "debian",
+            Os::Fedora => "fedora",
+        }),
+        telling.is_some(),
+    );
     line(
         "",
         "label",
@@ -139,14 +156,12 @@ fn write(deployment: &Deployment) -> String {
         quoted(mode),
         server.mode.is_tunnel(),
     );
-    if !server.mode.is_tunnel() {
-        line(
-            "Whether the cursor proxy, which has no password, is reachable there too.",
-            "expose-proxy",
-            exposed.to_string(),
-            !exposed,
-        );
-    }
+    line(
+        "In network mode: whether the cursor proxy, which has no password, is reachable there too.",
+        "expose-proxy",
+        exposed.to_string(),
+        !exposed,
+    );
     let providers: Vec<_> = server
         .providers
         .iter()

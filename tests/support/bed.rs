@@ -285,7 +285,8 @@ impl Bed {
              -o -path /dev -o -path /var/cache/salt -o -path /var/log -o -path /var/lib/rpm \
              -o -path /var/lib/qubes-standin -o -path /etc/salt/pki -o -path /var/tmp \
              -o -path /var/lib/systemd -o -path /var/lib/private -o -path /srv/salt \
-             -o -path '*/__pycache__' -o -path /root \\) -prune -o -print",
+             -o -path '*/__pycache__' -o -path /root -o -path /var/lib/apt \
+             -o -path /var/cache/apt \\) -prune -o -print",
         );
         let mut files: Vec<_> = listing.lines().map(str::to_owned).collect();
         files.sort();

@@ -15,3 +15,12 @@ openclaw-install-ollama:
     - unless: grep -qxF <{ ollama.version }> /usr/local/lib/ollama/VERSION
     - require:
       - <{ "test: openclaw-install-template-package" if server.class == "AppVM" else "pkg: openclaw-install-packages" }>
+
+openclaw-install-ollama-command:
+  file.managed:
+    - name: /usr/local/bin/ollama
+    - source: salt://openclaw/files/usr/local/bin/ollama
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True

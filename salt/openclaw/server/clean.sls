@@ -5,7 +5,7 @@
 
 openclaw-clean-services:
   cmd.run:
-    - name: systemctl --user disable --now <{ server.all_units | join(" ") }>
+    - name: systemctl --user disable --now <{ server.units | join(" ") }>
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
@@ -20,6 +20,7 @@ openclaw-clean-files:
 <% endfor %>
       - /rw/config/rc.local.d/50-openclaw.rc
       - /usr/local/bin/cursor-agent
+      - /usr/local/bin/ollama
       - /usr/local/bin/openclaw
       - /usr/local/bin/openclaw-cursor
       - /usr/local/lib/cursor-agent
@@ -41,10 +42,14 @@ openclaw-clean-linger:
     - onlyif: test -e /var/lib/systemd/linger/user
     - require:
       - cmd: openclaw-clean-services
-<% if server.has_fence %>
 
-openclaw-clean-firewall:
+openclaw-clean-fence:
   cmd.run:
     - name: nft delete table inet openclaw
     - onlyif: nft list table inet openclaw
-<% endif %>
+
+# The empty chain is gone when the qube restarts.
+openclaw-clean-ports:
+  cmd.run:
+    - name: nft flush chain ip qubes openclaw-input
+    - onlyif: nft list chain ip qubes openclaw-input | grep -q accept

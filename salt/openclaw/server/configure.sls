@@ -126,6 +126,20 @@ openclaw-configure-boot:
   file.absent:
     - name: /rw/config/rc.local.d/50-openclaw.rc
 <% endif %>
+<% if not server.has_fence %>
+
+openclaw-configure-no-fence:
+  cmd.run:
+    - name: nft delete table inet openclaw
+    - onlyif: nft list table inet openclaw
+<% endif %>
+<% if not server.open_ports %>
+
+openclaw-configure-no-open-ports:
+  cmd.run:
+    - name: nft flush chain ip qubes openclaw-input
+    - onlyif: nft list chain ip qubes openclaw-input | grep -q accept
+<% endif %>
 
 # The user's services run without a login.
 openclaw-configure-linger:
