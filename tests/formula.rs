@@ -142,6 +142,15 @@ fn lives_in_dom0(salt: Salt, example: &str) {
     bed.apply("openclaw", false).succeeded();
     assert_machine(&bed.model(), &servers);
     assert_eq!(tunnels(&bed), tunnel_ports(&servers));
+    for port in tunnel_ports(&servers) {
+        let verify = bed.run(&format!(
+            "systemd-analyze verify openclaw-tunnel@{port}.service"
+        ));
+        assert!(
+            verify.status.success() && support::said(&verify).is_empty(),
+            "{verify:?}"
+        );
+    }
     assert_eq!(
         bed.must("stat -c '%a %U %G' /etc/qubes/policy.d/50-openclaw.policy"),
         "664 root qubes\n"
@@ -574,6 +583,38 @@ fn the_forwarder_refuses_what_is_no_port_or_qube() {
         let output = bed.run(&format!("openclaw-tcp-forward {arguments}"));
         assert_eq!(output.status.code(), Some(64), "{arguments}");
     }
+}
+
+#[test]
+fn systemd_has_nothing_to_say_of_the_units_of_qubes() {
+    let built = Built::config(
+        "[[server]]\nprovider = [\"cursor\", \"ollama\", \"openai\"]\nclients = [\"work\"]\n",
+    );
+    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", false) else {
+        return;
+    };
+    // systemd looks whether the programs are there.
+    let units = "/srv/formula/openclaw/*/files/home/user/.config/systemd/user/*";
+    bed.must(&format!(
+        "for program in $(sed -n 's/^ExecStart=\\([^ ]*\\).*/\\1/p' {units}); do \
+         mkdir -p \"$(dirname \"$program\")\" && install -m 755 /bin/true \"$program\"; done"
+    ));
+    // A template of units is verified as one of its instances.
+    let said = bed.must(&format!(
+        "mkdir /tmp/units && cp {units} /tmp/units/ && cd /tmp/units && ls && \
+         for unit in *@.service; do cp \"$unit\" \"${{unit%@.service}}@1.service\"; done && \
+         export XDG_RUNTIME_DIR=/tmp && \
+         systemd-analyze --user verify $(ls -d /tmp/units/* | grep -v '@.service') 2>&1"
+    ));
+    insta::assert_snapshot!(said, @r"
+    openclaw-client-18789.socket
+    openclaw-client-18789@.service
+    openclaw-client-32125.socket
+    openclaw-client-32125@.service
+    openclaw-cursor-proxy.service
+    openclaw-gateway.service
+    openclaw-ollama.service
+    ");
 }
 
 /// The states of a qube that need no network, with a real user manager.

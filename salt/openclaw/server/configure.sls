@@ -169,7 +169,9 @@ openclaw-configure-start:
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
-    - unless: <% for unit in server.units %><% if not loop.first %> && <% endif %>systemctl --user --quiet is-active <{ unit }><% endfor %>
-
+    - unless:
+<% for unit in server.units %>
+      - systemctl --user --quiet is-active <{ unit }>
+<% endfor %>
     - require:
       - cmd: openclaw-configure-restart

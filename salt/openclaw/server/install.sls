@@ -60,7 +60,8 @@ openclaw-install-npm:
         rm -f installed-lock.json
         && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
         && <{ node_bin }> node_modules/openclaw/scripts/postinstall-bundled-plugins.mjs
-        && <{ node_bin }> node_modules/openclaw/scripts/lib/fs-safe-prebuild.mjs --probe "$PWD/node_modules/openclaw"
+        && <{ node_bin }> node_modules/openclaw/scripts/lib/fs-safe-prebuild.mjs
+        --probe "$PWD/node_modules/openclaw"
         && <{ node_bin }> <{ openclaw_cli }> --version
         && cp package-lock.json installed-lock.json
     - cwd: /usr/local/lib/openclaw

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Every generated file, read by the strictest reader there is for its language.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Built, examples, from_setup, has_program, repository, said, stdout};
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn with_suffix(folder: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
+    let mut found = files(folder);
+    found.retain(|path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| suffixes.contains(&extension))
+    });
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn salt_lint_finds_nothing() {
+    let Some(salt_lint) = from_setup("lint/bin/salt-lint") else {
+        return;
+    };
+    for example in examples() {
+        let built = Built::example(&example);
+        let output = Command::new(&salt_lint)
+            .arg("-c")
+            .arg(repository().join("tests/salt-lint.yaml"))
+            .args(with_suffix(&built.output, &["sls", "top"]))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success() && output.stdout.is_empty(),
+            "{}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn states_and_json_parse_strictly() {
+    let Some(python) = from_setup("salt-3007/bin/python") else {
+        return;
+    };
+    for example in examples() {
+        let built = Built::example(&example);
+        let mut parser = Command::new(&python);
+        parser
+            .arg(repository().join("tests/support/strict_parse.py"))
+            .arg(&built.output);
+        let said = stdout(&mut parser);
+        let count: usize = said.split(' ').next().unwrap().parse().unwrap();
+        assert!(count > 30, "{said}");
+    }
+}
+
+#[test]
+fn shell_scripts_parse() {
+    if !has_program("dash") {
+        return;
+    }
+    for example in examples() {
+        let built = Built::example(&example);
+        let mut count = 0;
+        for path in files(&built.output.join("dom0")) {
+            if fs::read(&path).unwrap().starts_with(b"#!/bin/sh\n") {
+                stdout(Command::new("dash").arg("-n").arg(&path));
+                count += 1;
+            }
+        }
+        assert!(count >= 2, "{example}");
+    }
+}
+
+/// Every text file of the product says under which licence it is, where its language has comments.
+#[test]
+fn generated_files_carry_their_licence() {
+    let built = Built::example("several-servers.toml");
+    for path in files(&built.output.join("dom0/srv")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let commented = path.extension().is_none_or(|extension| extension != "json");
+        if commented {
+            assert!(
+                text.contains("SPDX-License-Identifier: MIT OR Apache-2.0"),
+                "{}",
+                path.display()
+            );
+            assert!(
+                !text.contains("<{") && !text.contains("<%"),
+                "{}",
+                path.display()
+            );
+        }
+        let spaced = text.lines().any(|line| line.ends_with([' ', '\t']));
+        assert!(!spaced && text.ends_with('\n'), "{}", path.display());
+        assert!(!text.contains("\n\n\n"), "{}", path.display());
+    }
+}
+
+/// One malformed policy file denies every call on the machine: names and comments have rules.
+#[test]
+fn policy_files_obey_the_traps_of_their_format() {
+    for example in examples() {
+        let built = Built::example(&example);
+        let folder = built
+            .output
+            .join("dom0/srv/formulas/base/openclaw-formula/openclaw/dom0/files/etc/qubes/policy.d");
+        for path in files(&folder) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let allowed =
+                |c: char| c.is_ascii_digit() || c.is_ascii_lowercase() || "_.-".contains(c);
+            assert!(name.chars().all(allowed) && name.ends_with(".policy"));
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                assert!(!line.contains('#'), "a comment after a rule: {line}");
+                let words: Vec<_> = line.split_whitespace().collect();
+                let [service, argument, source, target, action, options @ ..] = words.as_slice()
+                else {
+                    panic!("not a rule: {line}");
+                };
+                assert!(service.starts_with("qubes."), "{line}");
+                assert!(*argument == "*" || argument.starts_with('+'), "{line}");
+                for dom0 in ["dom0", "@adminvm"] {
+                    assert!(*source != dom0 && *target != dom0, "a dead rule: {line}");
+                }
+                match *action {
+                    "deny" => assert!(options.is_empty(), "{line}"),
+                    "allow" => assert!(!target.contains('@') && *target != "*", "{line}"),
+                    "ask" => assert_eq!(options, [format!("default_target={target}")]),
+                    _ => panic!("no such action: {line}"),
+                }
+            }
+        }
+    }
+}
