@@ -10,7 +10,7 @@ use std::hash::Hash;
 use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    Class, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag,
+    Class, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
 };
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
@@ -29,6 +29,7 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
         network_mode(server, diagnostics);
         offline(server, diagnostics);
         app_class(server, diagnostics);
+        old_go(server, diagnostics);
         own_names(server, diagnostics);
         tags(server, diagnostics);
         token(server, diagnostics);
@@ -303,6 +304,35 @@ fn app_class(server: &ServerDraft, findings: Findings) {
         } else {
             finding
         });
+    }
+}
+
+/// Debian 12, and what is made from it, has Go 1.19.
+fn old_go(server: &ServerDraft, findings: Findings) {
+    let (Some((template, at)), Some((providers, _)), Some(Os::Debian)) = (
+        server.template.known(),
+        server.providers.known(),
+        server.os.value,
+    ) else {
+        return;
+    };
+    // Kicksecure and Whonix 17 are Debian 12.
+    let newest = if template.as_str().starts_with("debian-") {
+        12
+    } else {
+        17
+    };
+    let is_old = release_of(template).is_some_and(|release| release <= newest);
+    if is_old && Os::of_template(template).is_some() && is_proxied(providers) {
+        findings.push(Diagnostic::error(
+            at.clone(),
+            Invalid::new(
+                format!("the cursor provider in {template}"),
+                "its Go is too old",
+                "Cursor's proxy is built in the qube with Go 1.22 or newer; Debian 12 has 1.19",
+                "write template = \"debian-13-xfce\", or another provider",
+            ),
+        ));
     }
 }
 

@@ -93,7 +93,7 @@ impl FromStr for Address {
                 FIX,
             )
         })?;
-        // The two addresses that every qube asks for names (Qubes' networking documentation).
+        // Qubes' networking documentation.
         let dns = [Ipv4Addr::new(10, 139, 1, 1), Ipv4Addr::new(10, 139, 1, 2)];
         let label = if address.octets()[0] == 0 || address.octets()[0] >= 240 {
             "a reserved address"
@@ -111,7 +111,8 @@ impl FromStr for Address {
         Err(Invalid::new(
             format!("{address} cannot be a qube's address"),
             label,
-            "a qube has a unicast address of its own",
+            "a qube has a unicast address of its own; 10.139.1.1 and 10.139.1.2 are where every qube \
+             asks for names",
             FIX,
         ))
     }
@@ -585,8 +586,15 @@ impl Decoder<'_> {
     ) -> Field<T> {
         self.field(node, head, |decoder, node| match &node.value {
             Value::Integer(number) => {
-                // Beyond 64 bits is beyond every range that a key has.
-                decoder.accept(check(number.unwrap_or(i64::MAX)), &node.place)
+                let checked = number.ok_or_else(|| {
+                    Invalid::new(
+                        format!("`{key}` is beyond all bounds"),
+                        "too large a number",
+                        "a number has 64 bits at most",
+                        "write a smaller number",
+                    )
+                });
+                decoder.accept(checked.and_then(check), &node.place)
             }
             other => {
                 decoder.kind_error(

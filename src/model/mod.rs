@@ -88,6 +88,14 @@ impl Os {
     }
 }
 
+/// The first number in a template's name, which by Qubes' habit is the release of what is in it.
+pub fn release_of(template: &QubeName) -> Option<u32> {
+    template
+        .as_str()
+        .split('-')
+        .find_map(|part| part.parse().ok())
+}
+
 choice!(Os, "a distribution family", "`debian` or `fedora`", {
     "debian" => Os::Debian,
     "fedora" => Os::Fedora,

@@ -121,8 +121,9 @@ fn suggest(text: &str) -> String {
 }
 
 /// The name of a qube that the formula manages: a [`QubeName`] without a dot, because it is
-/// also the name of a folder of states, and Salt separates the parts of a state's name by dots,
-/// and not beginning with `disp` and a digit, because such qubes come and go.
+/// also the name of a folder of states, and Salt separates the parts of a state's name by dots;
+/// not that of a disposable, `disp` and a number, because such qubes come and go; and not one that
+/// could be the id of one of the formula's own states.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ManagedQube(QubeName);
@@ -173,9 +174,34 @@ impl FromStr for ManagedQube {
                 "write the name of a qube that stays",
             ));
         }
+        let of_a_state = text
+            .strip_prefix("openclaw-")
+            .and_then(|rest| rest.split_once('-'))
+            .is_some_and(|(part, _)| STATE_PARTS.contains(&part));
+        if of_a_state {
+            return Err(Invalid::new(
+                format!("\"{text}\" is the name of a state"),
+                "a state's name",
+                "the formula names its states `openclaw-`, a part such as `create`, and more; Salt \
+                 does not tell a state's name from a qube's",
+                "write a name such as \"openclaw-vm\"",
+            ));
+        }
         Ok(ManagedQube(name))
     }
 }
+
+/// The second words of the formula's state ids.
+const STATE_PARTS: [&str; 8] = [
+    "create",
+    "policy",
+    "tunnel",
+    "network",
+    "install",
+    "configure",
+    "client",
+    "clean",
+];
 
 /// A tag of a qube (`validate_tag` of qubes-core-admin): letters, digits, `_` and `-`. As this
 /// tool's own limit, 64 characters at most and no leading `-`, which the qvm tools would take

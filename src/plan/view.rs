@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::package_file;
-use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server};
+use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server, release_of};
 use crate::openclaw;
 use crate::provider::{Need, PROVIDERS};
 use crate::tree::Host;
@@ -133,6 +133,11 @@ impl<'a> ServerView<'a> {
             packages: needs(server)
                 .map(|need| match server.os {
                     Os::Debian => need.debian,
+                    // Since Fedora 44 each Node has packages of its own, and a further one brings
+                    // the command.
+                    Os::Fedora if need.fedora == "nodejs-npm" && is_fedora_44(server) => {
+                        "nodejs24-npm-bin"
+                    }
                     Os::Fedora => need.fedora,
                 })
                 .collect(),
@@ -191,6 +196,10 @@ const NEEDS: [Need; 3] = [
         fedora: "nftables",
     },
 ];
+
+fn is_fedora_44(server: &Server) -> bool {
+    release_of(&server.template).is_some_and(|release| release >= 44)
+}
 
 /// What a server needs from the distribution.
 fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Bad input: each case with its whole message, exit status 2, and nothing written.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use support::{said, tool};
+
+/// A configuration that is refused, by the name of its snapshot.
+const REFUSED: &[(&str, &str)] = &[
+    ("toml_value_missing", "[[server]]\nname =\n"),
+    (
+        "toml_string_open",
+        "[[server]]\nname = \"ai\nlabel = \"red\"\n",
+    ),
+    (
+        "toml_several_faults",
+        "[[server]\nname = ai\nlabel == \"red\"\n",
+    ),
+    ("toml_key_twice", "[[server]]\nname = \"a\"\nname = \"b\"\n"),
+    ("key_unknown", "[[server]]\nnetwm = \"sys-net\"\n"),
+    ("key_unknown_far", "[[server]]\nquux = 1\n"),
+    ("key_unknown_top", "servers = 1\n"),
+    (
+        "key_unknown_ports",
+        "[[server]]\nports = { gatway = 18789 }\n",
+    ),
+    ("key_unknown_package", "[package]\nname = \"x\"\n"),
+    ("server_is_a_table", "[server]\nname = \"ai\"\n"),
+    ("server_is_a_string", "server = \"ai\"\n"),
+    ("server_item_is_a_string", "server = [\"ai\"]\n"),
+    ("package_is_a_string", "package = \"x\"\n"),
+    ("ports_is_a_number", "[[server]]\nports = 18789\n"),
+    ("name_is_a_number", "[[server]]\nname = 5\n"),
+    ("name_empty", "[[server]]\nname = \"\"\n"),
+    ("name_begins_with_a_digit", "[[server]]\nname = \"1ai\"\n"),
+    ("name_has_a_space", "[[server]]\nname = \"my ai\"\n"),
+    (
+        "name_has_a_newline",
+        "[[server]]\nname = \"ai\\nqvm-run: x\"\n",
+    ),
+    ("name_has_jinja", "[[server]]\nname = \"a{{ 7 }}\"\n"),
+    ("name_is_not_ascii", "[[server]]\nname = \"ünï\"\n"),
+    (
+        "name_too_long",
+        "[[server]]\nname = \"abcdefghijklmnopqrstuvwxyzabcdef\"\n",
+    ),
+    ("name_reserved", "[[server]]\nname = \"dom0\"\n"),
+    ("name_of_a_stub_domain", "[[server]]\nname = \"ai-dm\"\n"),
+    ("name_with_a_dot", "[[server]]\nname = \"ai.vm\"\n"),
+    ("name_of_a_disposable", "[[server]]\nname = \"disp123\"\n"),
+    (
+        "name_of_a_state",
+        "[[server]]\nname = \"openclaw-create-x\"\n",
+    ),
+    ("class_unknown", "[[server]]\nclass = \"standalon\"\n"),
+    ("label_unknown", "[[server]]\nlabel = \"organge\"\n"),
+    ("label_far", "[[server]]\nlabel = \"#ff8800\"\n"),
+    ("template_bad", "[[server]]\ntemplate = \"debian 13\"\n"),
+    (
+        "template_of_no_known_family",
+        "[[server]]\ntemplate = \"my-base\"\n",
+    ),
+    (
+        "os_contradicts_the_template",
+        "[[server]]\ntemplate = \"fedora-42-xfce\"\nos = \"debian\"\n",
+    ),
+    ("os_unknown", "[[server]]\nos = \"arch\"\n"),
+    ("netvm_bad", "[[server]]\nnetvm = \"sys net\"\n"),
+    ("ip_is_a_name", "[[server]]\nip = \"openclaw\"\n"),
+    ("ip_out_of_range", "[[server]]\nip = \"10.137.0.300\"\n"),
+    ("ip_is_a_network", "[[server]]\nip = \"10.137.0.0/24\"\n"),
+    (
+        "ip_version_six",
+        "[[server]]\nip = \"fd09:24ef:4179::a89:7a\"\n",
+    ),
+    ("ip_loopback", "[[server]]\nip = \"127.0.0.1\"\n"),
+    ("ip_broadcast", "[[server]]\nip = \"255.255.255.255\"\n"),
+    ("ip_of_dns", "[[server]]\nip = \"10.139.1.1\"\n"),
+    ("autostart_is_a_string", "[[server]]\nautostart = \"yes\"\n"),
+    ("memory_is_a_string", "[[server]]\nmemory = \"2G\"\n"),
+    ("memory_too_little", "[[server]]\nmemory = 100\n"),
+    (
+        "memory_beyond_numbers",
+        "[[server]]\nmemory = 99999999999999999999\n",
+    ),
+    ("memory_is_a_float", "[[server]]\nmemory = 2.5\n"),
+    ("max_memory_too_little", "[[server]]\nmax-memory = 2000\n"),
+    (
+        "memory_over_the_maximum",
+        "[[server]]\nmemory = 6000\nmax-memory = 4000\n",
+    ),
+    ("mode_unknown", "[[server]]\nmode = \"tunel\"\n"),
+    ("provider_unknown", "[[server]]\nprovider = \"claude\"\n"),
+    (
+        "provider_in_list_unknown",
+        "[[server]]\nprovider = [\"cursor\", \"olama\"]\n",
+    ),
+    (
+        "provider_twice",
+        "[[server]]\nprovider = [\"cursor\", \"openai\", \"cursor\"]\n",
+    ),
+    ("provider_none", "[[server]]\nprovider = []\n"),
+    ("provider_is_a_boolean", "[[server]]\nprovider = true\n"),
+    (
+        "model_of_another_provider",
+        "[[server]]\nmodel = \"openai/gpt-6-sol\"\n",
+    ),
+    ("model_has_a_quote", "[[server]]\nmodel = \"auto\\\"\"\n"),
+    ("model_empty", "[[server]]\nmodel = \"cursor/\"\n"),
+    ("port_privileged", "[[server]]\nports = { gateway = 80 }\n"),
+    (
+        "port_too_large",
+        "[[server]]\nports = { gateway = 65536 }\n",
+    ),
+    (
+        "port_is_a_string",
+        "[[server]]\nports = { gateway = \"18789\" }\n",
+    ),
+    ("ports_equal", "[[server]]\nports = { proxy = 18789 }\n"),
+    (
+        "port_of_ollama",
+        "[[server]]\nprovider = \"ollama\"\nports = { gateway = 11434 }\n",
+    ),
+    (
+        "port_of_the_updates_proxy",
+        "[[server]]\nports = { gateway = 8082 }\n",
+    ),
+    ("clients_is_a_string", "[[server]]\nclients = \"work\"\n"),
+    (
+        "client_bad",
+        "[[server]]\nclients = [\"work\", \"no body\"]\n",
+    ),
+    (
+        "client_twice",
+        "[[server]]\nclients = [\"work\", \"work\"]\n",
+    ),
+    (
+        "client_is_the_server",
+        "[[server]]\nname = \"ai\"\nclients = [\"ai\"]\n",
+    ),
+    (
+        "client_is_the_netvm",
+        "[[server]]\nclients = [\"sys-firewall\"]\n",
+    ),
+    ("client_tag_bad", "[[server]]\nclient-tag = \"a b\"\n"),
+    (
+        "client_tag_of_qubes",
+        "[[server]]\nclient-tag = \"created-by-dom0\"\n",
+    ),
+    (
+        "client_tag_of_servers",
+        "[[server]]\nclient-tag = \"openclaw-server\"\n",
+    ),
+    (
+        "tag_of_clients",
+        "[[server]]\ntags = [\"openclaw-client\"]\n",
+    ),
+    (
+        "tag_too_long",
+        "[[server]]\ntags = [\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\n",
+    ),
+    ("inter_qube_unknown", "[[server]]\ninter-qube = \"allow\"\n"),
+    ("token_short", "[[server]]\ntoken = \"abc\"\n"),
+    (
+        "token_with_a_space",
+        "[[server]]\ntoken = \"not a token\"\n",
+    ),
+    (
+        "token_in_network_mode",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\ntoken = \"dom0-local\"\n",
+    ),
+    ("network_without_ip", "[[server]]\nmode = \"network\"\n"),
+    (
+        "network_behind_a_firewall",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nnetvm = \"sys-firewall\"\n",
+    ),
+    (
+        "network_without_netvm",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nnetvm = \"none\"\nprovider = \"ollama\"\n",
+    ),
+    (
+        "expose_proxy_in_tunnel_mode",
+        "[[server]]\nexpose-proxy = true\n",
+    ),
+    (
+        "expose_proxy_without_cursor",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nprovider = \"openai\"\nexpose-proxy = true\n",
+    ),
+    (
+        "offline_with_an_online_provider",
+        "[[server]]\nnetvm = \"none\"\nprovider = [\"ollama\", \"openai\"]\n",
+    ),
+    (
+        "app_without_the_template_package",
+        "[[server]]\nclass = \"app\"\ntemplate = \"debian-13-xfce\"\n",
+    ),
+    (
+        "cursor_on_an_old_debian",
+        "[[server]]\ntemplate = \"debian-12-xfce\"\n",
+    ),
+    (
+        "template_is_the_server",
+        "[[server]]\nname = \"debian-13-x\"\ntemplate = \"debian-13-x\"\n",
+    ),
+    (
+        "netvm_is_the_server",
+        "[[server]]\nname = \"ai\"\nnetvm = \"ai\"\n",
+    ),
+    (
+        "netvm_is_the_template",
+        "[[server]]\nnetvm = \"debian-13-xfce\"\n",
+    ),
+    ("package_version_bad", "[package]\nversion = \"1.0-2\"\n"),
+    ("package_release_zero", "[package]\nrelease = 0\n"),
+    (
+        "servers_without_names",
+        "[[server]]\n[[server]]\nname = \"b\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "servers_of_one_name",
+        "[[server]]\nname = \"a\"\n[[server]]\nname = \"a\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "servers_on_one_dom0_port",
+        "[[server]]\nname = \"a\"\n\n[[server]]\nname = \"b\"\n",
+    ),
+    (
+        "servers_on_one_written_port",
+        "[[server]]\nname = \"a\"\nprovider = \"openai\"\nports = { gateway = 2000 }\n[[server]]\nname = \"b\"\nprovider = \"openai\"\nports = { gateway = 2000 }\n",
+    ),
+    (
+        "servers_at_one_ip",
+        "[[server]]\nname = \"a\"\nip = \"10.0.0.5\"\n[[server]]\nname = \"b\"\nip = \"10.0.0.5\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "servers_with_one_client_tag",
+        "[[server]]\nname = \"a\"\nclient-tag = \"t\"\n[[server]]\nname = \"b\"\nclient-tag = \"t\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "server_as_client_of_another",
+        "[[server]]\nname = \"a\"\nclients = [\"b\"]\n[[server]]\nname = \"b\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "server_as_netvm_of_another",
+        "[[server]]\nname = \"a\"\nnetvm = \"b\"\n[[server]]\nname = \"b\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
+        "servers_on_one_port_of_a_client",
+        "[[server]]\nname = \"a\"\nprovider = \"openai\"\nclients = [\"work\"]\n[[server]]\nname = \"b\"\nprovider = \"openai\"\nmode = \"network\"\nip = \"192.168.1.50\"\nclients = [\"work\"]\n",
+    ),
+    (
+        "several_findings_in_order",
+        "[[server]]\nname = \"my ai\"\nlabel = \"pink\"\nip = \"1.2.3\"\nports = { gateway = 22 }\nclients = [\"work\", 5]\ncolour = \"red\"\n",
+    ),
+];
+
+/// A configuration that is taken with a warning.
+const WARNED: &[(&str, &str)] = &[
+    (
+        "warning_fixed_token",
+        "[[server]]\ntoken = \"dom0-local\"\n",
+    ),
+    (
+        "warning_little_memory",
+        "[[server]]\nprovider = \"ollama\"\nmax-memory = 6000\n",
+    ),
+    (
+        "warning_offline",
+        "[[server]]\nprovider = \"ollama\"\nnetvm = \"none\"\n",
+    ),
+    (
+        "warning_open_proxy",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nexpose-proxy = true\n",
+    ),
+];
+
+/// Options that are refused, one argument a word.
+const REFUSED_OPTIONS: &[(&str, &str)] = &[
+    ("option_unknown", "--vmm ai"),
+    ("option_bad_name", "--vm my/ai --label pink"),
+    ("option_bad_port", "--gateway-port http"),
+    ("option_bad_boolean", "--autostart yes"),
+    ("option_bad_client", "--client work --client -x"),
+    ("option_network_without_ip", "--vm ai --mode network"),
+    ("option_twice", "--vm a --vm b"),
+    ("option_bad_release", "--release one"),
+];
+
+/// The paths below a folder.
+fn listing(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            found.insert(path.display().to_string());
+            if path.is_dir() {
+                left.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Runs a command in a folder; fails unless it refuses its input and writes nothing.
+#[track_caller]
+fn refusal(folder: &Path, command: &mut Command) -> String {
+    let before = listing(folder);
+    let output = command.current_dir(folder).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{command:?}: {}",
+        said(&output)
+    );
+    assert!(output.stdout.is_empty(), "{}", said(&output));
+    assert_eq!(listing(folder), before, "something was written");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn with_config(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("openclaw.toml"), config).unwrap();
+    folder
+}
+
+fn build(config: &str) -> (tempfile::TempDir, Command) {
+    let mut command = tool();
+    command.args(["build", "openclaw.toml", "--output", "out"]);
+    (with_config(config), command)
+}
+
+#[test]
+fn every_bad_configuration_has_its_message() {
+    for (name, config) in REFUSED {
+        let (folder, mut command) = build(config);
+        let message = refusal(folder.path(), &mut command);
+        insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
+        let check = refusal(folder.path(), tool().args(["check", "openclaw.toml"]));
+        assert_eq!(check, message, "{name}");
+        for part in ["rule: ", "help: ", " --> openclaw.toml:"] {
+            assert!(message.contains(part), "{name}: no {part:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn every_warning_has_its_message() {
+    for (name, config) in WARNED {
+        let folder = with_config(config);
+        let output: Output = tool()
+            .current_dir(folder.path())
+            .args(["check", "openclaw.toml"])
+            .output()
+            .unwrap();
+        assert!(output.status.success() && output.stdout.is_empty());
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.starts_with("warning: "), "{message}");
+        insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
+    }
+}
+
+#[test]
+fn every_bad_option_has_its_message() {
+    for (name, options) in REFUSED_OPTIONS {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = tool();
+        command
+            .args(["build", "--output", "out"])
+            .args(options.split(' '));
+        let message = refusal(folder.path(), &mut command);
+        insta::assert_snapshot!(*name, format!("{options}\n----\n{message}"));
+    }
+}
+
+/// Where the help says `write "…"`, that is taken in the place of the offending text.
+#[test]
+fn the_proposed_word_is_accepted() {
+    let mut tried = 0;
+    for (name, config) in REFUSED {
+        let (folder, mut command) = build(config);
+        let message = refusal(folder.path(), &mut command);
+        let one_finding = message.matches("error: ").count() == 1;
+        let proposed = message
+            .lines()
+            .filter_map(|line| line.split("help: write ").nth(1))
+            .filter(|help| !help.contains(" = ") && !help.starts_with("one of"))
+            .filter_map(|help| help.split('"').nth(1))
+            .find(|_| one_finding);
+        let line = message
+            .lines()
+            .find_map(|line| line.split("openclaw.toml:").nth(1))
+            .and_then(|place| place.split(':').next()?.trim().parse::<usize>().ok());
+        let (Some(word), Some(line)) = (proposed, line) else {
+            continue;
+        };
+        let lines: Vec<_> = config.lines().collect();
+        let offending = lines[line - 1];
+        let Some((key, value)) = offending.split_once(" = ") else {
+            continue;
+        };
+        // Where the key is at fault, the word is a key.
+        if !value.starts_with('"') || name.starts_with("key_") {
+            continue;
+        }
+        let mended = config.replace(offending, &format!("{key} = \"{word}\""));
+        let folder = with_config(&mended);
+        let output = tool()
+            .current_dir(folder.path())
+            .args(["check", "openclaw.toml"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {mended}{}", said(&output));
+        tried += 1;
+    }
+    assert!(tried > 15, "only {tried}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = refusal(folder.path(), tool().args(["check", "missing.toml"]));
+    insta::assert_snapshot!(message, @"
+    error: missing.toml: No such file or directory (os error 2)
+    help: name a configuration that can be read, or let `openclaw-formula init` write one
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_text() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("openclaw.toml"),
+        b"[[server]]\nname = \"\xff\"\n",
+    )
+    .unwrap();
+    let message = refusal(folder.path(), tool().args(["check", "openclaw.toml"]));
+    insta::assert_snapshot!(message, @"
+    error: openclaw.toml:2:9: the byte 0xff is not UTF-8
+    rule: a configuration is a TOML file, which is text in UTF-8
+    help: save the file as UTF-8
+    ");
+}
+
+#[test]
+fn a_bad_source_date_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    for (value, name) in [("yesterday", "epoch_word"), ("-1", "epoch_negative")] {
+        let mut command = tool();
+        command
+            .args(["build", "--output", "out"])
+            .env("SOURCE_DATE_EPOCH", value);
+        insta::assert_snapshot!(name, refusal(folder.path(), &mut command));
+    }
+    let mut command = tool();
+    command
+        .args(["build", "--output", "out"])
+        .env("SOURCE_DATE_EPOCH", "4294967295");
+    let message = refusal(folder.path(), &mut command);
+    assert!(message.starts_with("error: the packages' time, 4294967295, is in the future"));
+}
+
+#[test]
+fn an_output_that_is_somebody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::write(folder.path().join("out/letter"), "dear").unwrap();
+    let build = || {
+        let mut command = tool();
+        command.args(["build", "--output", "out"]);
+        command
+    };
+    let message = refusal(folder.path(), &mut build());
+    insta::assert_snapshot!("output_of_somebody_else", message);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out/letter")).unwrap(),
+        "dear"
+    );
+
+    fs::write(folder.path().join("file"), "").unwrap();
+    let message = refusal(folder.path(), tool().args(["generate", "--output", "file"]));
+    insta::assert_snapshot!("output_is_a_file", message);
+}
+
+#[test]
+fn an_output_that_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = || {
+        let mut command = tool();
+        command
+            .current_dir(folder.path())
+            .args(["build", "--output", "out"]);
+        command
+    };
+    support::stdout(&mut build());
+    let conf = folder
+        .path()
+        .join("out/dom0/etc/salt/minion.d/formula-openclaw.conf");
+    fs::write(&conf, "mine").unwrap();
+    fs::write(folder.path().join("out/notes"), "mine").unwrap();
+    let message = refusal(folder.path(), &mut build());
+    insta::assert_snapshot!("output_was_changed", message);
+    assert_eq!(fs::read_to_string(conf).unwrap(), "mine");
+}
+
+#[test]
+fn what_cannot_be_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("MANIFEST.json"), "{}").unwrap();
+    fs::write(folder.path().join("x.rpm"), "not an rpm").unwrap();
+    for (name, path) in [("verify_no_manifest", "."), ("verify_nothing", "nowhere")] {
+        insta::assert_snapshot!(name, refusal(folder.path(), tool().args(["verify", path])));
+    }
+}
+
+#[test]
+fn an_option_where_there_are_several_servers() {
+    let folder = with_config(
+        "[[server]]\nname = \"a\"\n[[server]]\nname = \"b\"\nports = { proxy = 1025, gateway = 1024 }\n",
+    );
+    let mut command = tool();
+    command.args(["check", "openclaw.toml", "--label", "red"]);
+    insta::assert_snapshot!("option_for_several", refusal(folder.path(), &mut command));
+}
