@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Parses every JSON, state and top file below a folder strictly.
+"""Parses every JSON, state and top file of generated folders strictly.
 
-Usage: strict_parse.py FOLDER
+Usage: strict_parse.py FOLDER...
 
 A key that is there twice, a number that JSON does not have, an undefined name in Jinja, or
 anything but a mapping as a state is an error. States are rendered for every host that the
-formula knows, and for one that it does not. Prints how many files there were.
+formula knows, and for one that it does not. Then each value of the configuration, which the
+manifest records, must be where it belongs. Prints how many files there were in each folder.
 """
 
 import json
@@ -59,10 +60,83 @@ def parse_state(path, host):
     return data
 
 
+def arguments(state):
+    """The arguments of a state's function, by name."""
+    return {key: value for item in state for key, value in item.items()}
+
+
+def expect(what, found, wanted):
+    """Fails unless a value is, to the type, what it should be."""
+    if found != wanted or type(found) is not type(wanted):
+        raise ValueError(f"{what} is {found!r}, not {wanted!r}")
+
+
+def check_server(formula, server):
+    """Every value of a server's configuration is where it belongs, and nothing else is there."""
+    name = server["name"]
+    states = parse_state(formula / "create.sls", "dom0")
+    made = arguments(states[f"openclaw-create-{name}"]["qvm.vm"])
+    expect("name", made["name"], name)
+    expect("present", arguments(made["present"]), {
+        "class": {"standalone": "StandaloneVM", "app": "AppVM"}[server["class"]],
+        "template": server["template"],
+        "label": server["label"],
+    })
+    prefs = {
+        "label": server["label"],
+        "netvm": server["netvm"] or "none",
+        "memory": server["memory"]["initial"],
+        "maxmem": server["memory"]["max"],
+        "autostart": server["autostart"],
+    }
+    if server["ip"]:
+        prefs["ip"] = server["ip"]
+    found = arguments(made["prefs"])
+    expect("prefs", found, prefs)
+    for key, value in prefs.items():
+        expect(key, found[key], value)
+    expect("tags", arguments(made["tags"]), {"add": ["openclaw-server"] + server["tags"]})
+
+    written = parse_state(formula / name / "configure.sls", name)["openclaw-configure-json"]
+    dataset = arguments(written["file.serialize"])["dataset"]
+    expect("port", dataset["gateway"]["port"], server["ports"]["gateway"])
+    expect("model", dataset["agents"]["defaults"]["model"]["primary"], server["model"])
+    expect("providers", list(dataset["models"]["providers"]), server["providers"])
+    if "network" in server["mode"]:
+        expect("address", dataset["gateway"]["customBindHost"], server["ip"])
+
+
+def check_policy(formula, servers):
+    """Each rule has only words that the configuration has."""
+    words = {"*", "allow", "deny", "ask", "qubes.ConnectTCP", "qubes.VMShell", "qubes.VMExec",
+             "qubes.VMExecGUI"}
+    for server in servers:
+        words |= {server["name"], "@tag:" + server["client_tag"],
+                  "default_target=" + server["name"]}
+        words |= {f"+{port}" for port in server["ports"].values()}
+    for path in sorted((formula / "dom0/files/etc/qubes/policy.d").iterdir()):
+        for line in path.read_text().splitlines():
+            if not line.startswith("#") and not words.issuperset(line.split()):
+                raise ValueError(f"{path.name}: {line}")
+
+
+def check_values(folder):
+    """Compares the formula with the configuration that the manifest records."""
+    servers = json.loads((folder / "MANIFEST.json").read_text())["input"]["servers"]
+    formula = folder / "dom0/srv/formulas/base/openclaw-formula/openclaw"
+    for server in servers:
+        check_server(formula, server)
+    check_policy(formula, servers)
+
+
 def main(folder):
     """Parses everything, and says what is at fault."""
     count = 0
     faults = []
+    try:
+        check_values(folder)
+    except Exception as fault:  # pylint: disable=broad-except
+        faults.append(f"{folder}: {type(fault).__name__}: {fault}")
     for path in sorted(folder.rglob("*")):
         try:
             if path.suffix == ".json":
@@ -78,8 +152,8 @@ def main(folder):
         except Exception as fault:  # pylint: disable=broad-except
             faults.append(f"{path}: {type(fault).__name__}: {fault}")
     print("\n".join(faults) or f"{count} files")
-    return 1 if faults else 0
+    return bool(faults)
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1])))
+    sys.exit(any([main(pathlib.Path(folder)) for folder in sys.argv[1:]]))
