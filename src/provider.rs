@@ -49,8 +49,11 @@ pub struct Provider {
 /// A program that comes from the distribution.
 #[derive(Debug)]
 pub struct Need {
-    /// Its path, which tells whether it is there, and which the template package requires.
+    /// Its path, which tells whether it is there.
     pub path: &'static str,
+    /// What the template package requires for it: a package's name, or the path where the package
+    /// is called otherwise from one release of Fedora to another.
+    pub requires: &'static str,
     /// Debian's package.
     pub debian: &'static str,
     /// Fedora's package.
@@ -99,6 +102,7 @@ pub static PROVIDERS: &[Provider] = &[
         },
         needs: &[Need {
             path: "/usr/bin/go",
+            requires: "golang",
             debian: "golang-go",
             fedora: "golang",
         }],
@@ -214,11 +218,13 @@ pub static PROVIDERS: &[Provider] = &[
         needs: &[
             Need {
                 path: "/usr/bin/curl",
+                requires: "curl",
                 debian: "curl",
                 fedora: "curl",
             },
             Need {
                 path: "/usr/bin/zstd",
+                requires: "zstd",
                 debian: "zstd",
                 fedora: "zstd",
             },

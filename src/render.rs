@@ -156,3 +156,45 @@ fn is_yaml_word(word: &str) -> bool {
         "" | "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str, value: &str) -> Result<String, Error> {
+        let mut env = Renderer::new().0;
+        env.add_template_owned("t", template.to_owned())?;
+        env.get_template("t")?
+            .render(minijinja::context! { value => value })
+    }
+
+    #[test]
+    fn only_atoms_are_written_as_they_are() {
+        assert_eq!(
+            render("<{ value }>", "a-B_1.c/d:e@f").unwrap(),
+            "a-B_1.c/d:e@f"
+        );
+        for text in [
+            "a\nb", "a'b", "a\"b", "$a", "`a`", "a;b", "a#b", "{{ a }}", "a\\b", "é",
+        ] {
+            assert!(render("<{ value }>", text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_of_yaml_quotes_what_is_not_a_plain_key() {
+        let yaml = render(
+            "<{ {'on': [value], 'plain': {}, 'a b': 1} | block_yaml(2) }>",
+            "x: #y",
+        );
+        assert_eq!(
+            yaml.unwrap(),
+            "  \"on\":\n    - \"x: #y\"\n  plain: {}\n  \"a b\": 1"
+        );
+    }
+
+    #[test]
+    fn an_undefined_name_is_an_error() {
+        assert!(render("<{ nothing }>", "").is_err());
+    }
+}

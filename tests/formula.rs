@@ -151,10 +151,25 @@ fn lives_in_dom0(salt: Salt, example: &str) {
             "{verify:?}"
         );
     }
-    assert_eq!(
-        bed.must("stat -c '%a %U %G' /etc/qubes/policy.d/50-openclaw.policy"),
-        "664 root qubes\n"
-    );
+    let mut places = vec!["664 root qubes /etc/qubes/policy.d/50-openclaw.policy"];
+    if servers.iter().any(|server| server["inter_qube"] == "ask") {
+        places.push("664 root qubes /etc/qubes/policy.d/30-openclaw-inter-vm.policy");
+    }
+    if !tunnel_ports(&servers).is_empty() {
+        places.extend([
+            "644 root root /etc/qubes/openclaw.conf",
+            "644 root root /etc/systemd/system/openclaw-tunnel@.service",
+            "755 root root /usr/local/bin/openclaw-tcp-forward",
+        ]);
+    }
+    for place in places {
+        let path = place.rsplit(' ').next().unwrap();
+        assert_eq!(
+            bed.must(&format!("stat -c '%a %U %G %n' {path}"))
+                .trim_end(),
+            place
+        );
+    }
 
     let machine = bed.model();
     bed.apply("openclaw", false).succeeded().unchanged();
@@ -626,11 +641,13 @@ fn a_server_is_configured_for_its_user() {
     };
     bed.apply("openclaw.configure", false).succeeded();
     let modes = bed.must(
-        "cd /home/user && stat -c '%a %U %G %n' .openclaw .openclaw/.env .openclaw/openclaw.json \
+        "cd /home/user && stat -c '%a %U %G %n' .config .config/systemd/user .openclaw .openclaw/.env .openclaw/openclaw.json \
          .openclaw/cursor-proxy.json .config/systemd/user/openclaw-gateway.service \
          .config/systemd/user/openclaw-cursor-proxy.service",
     );
     insta::assert_snapshot!(modes, @r"
+    755 user user .config
+    755 user user .config/systemd/user
     700 user user .openclaw
     600 user user .openclaw/.env
     600 user user .openclaw/openclaw.json
@@ -693,6 +710,12 @@ fn a_server_is_installed_and_answers() {
 
     bed.apply("openclaw", false).succeeded().unchanged();
     assert_eq!(bed.must(&main_pid), before, "the second apply restarted it");
+
+    assert_eq!(
+        bed.must("stat -c '%a %U %G' /etc/qubes-rpc/qubes.ConnectTCP"),
+        "755 root root\n"
+    );
+    assert!(!bed.has("/var/cache/openclaw-npm"));
 
     // The user's own command finds the token where the gateway does.
     bed.must("runuser -u user -- env HOME=/home/user openclaw health");

@@ -39,7 +39,7 @@ pub struct Plan {
     pub dom0: FileTree,
     /// What the template package brings.
     pub template: FileTree,
-    /// The programs that the template package draws in, by their paths.
+    /// What the template package draws in: names of packages, and paths.
     template_needs: Vec<&'static str>,
 }
 
@@ -75,8 +75,8 @@ impl Plan {
         }
     }
 
-    /// The programs that a host's package requires, by their paths, beyond what its file in
-    /// `rpmspec/` names.
+    /// What a host's package requires beyond what its file in `rpmspec/` names: names of packages,
+    /// and paths.
     pub fn requires(&self, host: Host) -> &[&'static str] {
         match host {
             Host::Dom0 => &[],

@@ -182,16 +182,19 @@ fn numbers(server: &Server) -> Vec<u16> {
 const NEEDS: [Need; 3] = [
     Need {
         path: "/usr/bin/socat",
+        requires: "socat",
         debian: "socat",
         fedora: "socat",
     },
     Need {
         path: "/usr/bin/npm",
+        requires: "/usr/bin/npm",
         debian: "npm",
         fedora: "nodejs-npm",
     },
     Need {
         path: "/usr/sbin/nft",
+        requires: "nftables",
         debian: "nftables",
         fedora: "nftables",
     },
@@ -208,14 +211,14 @@ fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
         .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
 }
 
-/// The programs that the app qubes of a deployment need from their templates.
+/// What the template package requires for the app qubes of a deployment.
 pub(super) fn template_needs(deployment: &Deployment) -> Vec<&'static str> {
     let mut all: Vec<_> = deployment
         .servers
         .iter()
         .filter(|server| server.class == Class::App)
         .flat_map(needs)
-        .map(|need| need.path)
+        .map(|need| need.requires)
         .collect();
     all.sort_unstable();
     all.dedup();

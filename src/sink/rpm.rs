@@ -84,8 +84,8 @@ pub fn build(
             None => Dependency::any(requirement),
         });
     }
-    for path in plan.requires(host) {
-        builder.requires(Dependency::any(*path));
+    for name in plan.requires(host) {
+        builder.requires(Dependency::any(*name));
     }
     if let Some(script) = spec.post_install {
         builder.post_install_script(shell(script));

@@ -83,7 +83,7 @@ impl Bed {
             .arg(format!("--bind={}:{EXCHANGE}", exchange.path().display()))
             .arg(format!("--bind-ro={}", environment.display()));
         for (from, to) in binds {
-            command.arg(format!("--bind={}:{to}", from.display()));
+            command.arg(format!("--bind-ro={}:{to}", from.display()));
         }
         let nspawn = command
             .stdin(Stdio::null())
@@ -141,10 +141,12 @@ impl Bed {
             format!("id: {name}\nfile_client: local\nfile_roots:\n  base:\n    - /srv/formula\n");
         let mut binds = vec![(formula, "/srv/formula")];
         if npm_cache {
-            binds.push((from_setup("npm/cache")?, "/root/.npm"));
+            binds.push((from_setup("npm/cache")?, "/mnt/npm"));
         }
         let bed = Bed::boot(salt, &minion, &binds)?;
         if npm_cache {
+            // The formula removes the cache when it is done.
+            bed.must("cp --recursive /mnt/npm /var/cache/openclaw-npm");
             bed.write("/root/.npmrc", "offline=true\n");
         }
         Some(bed)

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 /// What dom0 and a template bring: name, version, and further names that it provides.
 const STUBS: [(&str, &str, &[&str]); 12] = [
     ("bash", "5.2.32", &["/bin/sh"]),
-    ("curl", "8.9.1", &["/usr/bin/curl"]),
-    ("golang-bin", "1.24.3", &["/usr/bin/go"]),
-    ("nftables", "1.1.1", &["/usr/sbin/nft"]),
+    ("curl", "8.9.1", &[]),
+    ("golang", "1.24.3", &[]),
+    ("nftables", "1.1.1", &[]),
     ("nodejs-npm", "10.9.2", &["/usr/bin/npm"]),
     ("qubes-core-agent", "4.3.30", &[]),
     ("qubes-core-qrexec-dom0", "4.2.25", &[]),
     ("qubes-mgmt-salt", "4.2.2", &[]),
     ("qubes-mgmt-salt-admin-tools", "4.2.2", &[]),
     ("qubes-mgmt-salt-dom0", "4.2.2", &[]),
-    ("socat", "1.8.0.0", &["/usr/bin/socat"]),
-    ("zstd", "1.5.6", &["/usr/bin/zstd"]),
+    ("socat", "1.8.0.0", &[]),
+    ("zstd", "1.5.6", &[]),
 ];
 
 /// The package without which network mode is refused.

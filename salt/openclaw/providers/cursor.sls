@@ -1,7 +1,9 @@
 # The proxy, built from its source: Go checks it against the public checksum database.
 openclaw-install-cursor-proxy:
   cmd.run:
-    - name: go install -trimpath <{ cursor.proxy_module }>@<{ cursor.proxy_version }>
+    - name: >-
+        go install -trimpath <{ cursor.proxy_module }>@<{ cursor.proxy_version }>
+        && rm -rf /var/cache/openclaw-go
     - env:
       - CGO_ENABLED: '0'
       - GOBIN: /usr/local/bin

@@ -28,6 +28,7 @@ openclaw-clean-files:
       - /usr/local/lib/openclaw
       - /usr/local/share/openclaw
       - /var/cache/openclaw-go
+      - /var/cache/openclaw-npm
     - require:
       - cmd: openclaw-clean-services
 

@@ -11,6 +11,15 @@ openclaw-configure-state:
     - group: user
     - mode: '0700'
 
+openclaw-configure-workspace:
+  file.directory:
+    - name: /home/user/.openclaw/workspace
+    - user: user
+    - group: user
+    - mode: '0700'
+    - require:
+      - file: openclaw-configure-state
+
 # The token and the keys of providers, in variables. What is in it stays.
 openclaw-configure-env:
   file.managed:

@@ -58,12 +58,13 @@ openclaw-install-npm:
   cmd.run:
     - name: >-
         rm -f installed-lock.json
-        && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+        && npm ci --ignore-scripts --omit=dev --no-audit --no-fund --cache /var/cache/openclaw-npm
         && <{ node_bin }> node_modules/openclaw/scripts/postinstall-bundled-plugins.mjs
         && <{ node_bin }> node_modules/openclaw/scripts/lib/fs-safe-prebuild.mjs
         --probe "$PWD/node_modules/openclaw"
         && <{ node_bin }> <{ openclaw_cli }> --version
         && cp package-lock.json installed-lock.json
+        && rm -rf /var/cache/openclaw-npm
     - cwd: /usr/local/lib/openclaw
     - unless: cmp --silent package-lock.json installed-lock.json
     - require:
