@@ -312,9 +312,7 @@ fn stdout_is_the_packages_and_nothing_else() {
         "out/openclaw-formula-dom0-0.1.0-1.noarch.rpm\n\
          out/openclaw-formula-template-0.1.0-1.noarch.rpm\n"
     );
-    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r"
-    warning: the packages are not signed: dom0's updater refuses them; install them by hand, on a machine for development
-    ");
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"warning: the packages are not signed: dom0's updater refuses them; install them by hand, on a machine for development");
 }
 
 #[test]
