@@ -9,6 +9,9 @@ Salt and tests may use it at the same time.
 A property's explicit value is in "prefs" (typed: int, bool, str; null is "no
 qube"); everything else has a default computed here. "label" and "template" are
 beside "prefs" because every qube (that may) has them.
+
+Where there is a machine for it (see tests/box), a qube that is started boots, as a
+container; one that provides network has only its state here.
 """
 import contextlib
 import fcntl
@@ -18,12 +21,16 @@ import os
 import re
 import socket
 import string
+import subprocess
 
 DEFAULT_PATH = "/var/lib/qubes-standin/model.json"
 LABELS = ["red", "orange", "yellow", "green", "gray", "blue", "purple", "black"]
 CLASSES = ("AppVM", "DispVM", "StandaloneVM", "TemplateVM")
 NO_RESPONSE = "Got empty response from qubesd. See journalctl in dom0 for details."
 NO_ACCESS = "Failed to access '{}' property"
+
+
+HYPERVISOR = "/mnt/xen/socket"
 
 
 class QubesError(Exception):
@@ -41,6 +48,24 @@ class NotFound(QubesError, KeyError):
 
 class ProtocolError(AssertionError):
     """A request that a well-behaved client does not make: nothing catches it."""
+
+
+# ----------------------------------------------------------------- hypervisor
+def hypervisor(**request):
+    """Its answer; nothing where there is none."""
+    if not os.path.exists(HYPERVISOR):
+        return None
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(HYPERVISOR)
+        wire.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(wire.makefile().readline())
+    if "error" in answer:
+        raise QubesError(answer["error"])
+    return answer
+
+
+def _systemctl(*argv):
+    subprocess.run(["systemctl", "--quiet", *argv], check=True)
 
 
 # ---------------------------------------------------------------- properties
@@ -216,6 +241,14 @@ class Model:
         self.path = path or os.environ.get("OPENCLAW_STANDIN_MODEL") or DEFAULT_PATH
         with open(self.path, encoding="utf-8") as file:
             self.data = json.load(file)
+        running = hypervisor(do="list")
+        for name, qube in self.data["qubes"].items():
+            if running and self._boots(name):
+                qube["running"] = name in running["names"]
+
+    def _boots(self, name):
+        qube = self.data["qubes"][name]
+        return qube["class"] != "AdminVM" and not qube["prefs"].get("provides_network")
 
     @classmethod
     @contextlib.contextmanager
@@ -302,7 +335,7 @@ class Model:
                 and self.get(other, "netvm")[1] == name]
 
     # writing; the caller holds the model through change()
-    def create(self, klass, name, label, template=None):
+    def create(self, klass, name, label, template=None, source=None):
         if klass not in CLASSES:
             raise QubesError(NO_RESPONSE)
         if template and klass not in ("AppVM", "DispVM"):
@@ -327,6 +360,8 @@ class Model:
                                  "template set.")
             self._check_template(klass, qube["template"])
         self.data["qubes"][name] = qube
+        if not source:
+            hypervisor(do="create", name=name, source=qube.get("template"), klass=klass)
 
     def _check_template(self, klass, template):
         actual = self.qube(template)["class"]
@@ -341,7 +376,9 @@ class Model:
     def clone(self, source, name, klass=None):
         old = self.qube(source)
         template = old.get("template") if klass in (None, "AppVM", "DispVM") else None
-        self.create(klass or old["class"], name, old["label"], template)
+        klass = klass or old["class"]
+        self.create(klass, name, old["label"], template, source)
+        hypervisor(do="create", name=name, source=source, klass=klass)
         new = self.qube(name)
         new["prefs"] = {key: value for key, value in old["prefs"].items()
                         if key != "installed_by_rpm"}
@@ -363,6 +400,7 @@ class Model:
             raise QubesError("Domain is in use: {!r};  see 'journalctl -u qubesd -e' "
                              "in dom0 for details".format(name))
         del self.data["qubes"][name]
+        hypervisor(do="remove", name=name)
 
     def start(self, name):
         qube = self.qube(name)
@@ -374,9 +412,12 @@ class Model:
         netvm = self.get(name, "netvm")[1]
         if netvm:
             self.start(netvm)
+        if self._boots(name) and hypervisor(do="start", name=name, netvm=netvm,
+                                            ip=self.get(name, "ip")[1]) is not None:
+            _systemctl("restart", "qubes-standin-qrexec@" + name)
         qube["running"] = True
 
-    def shutdown(self, name, force=False):
+    def shutdown(self, name, force=False, kill=False):
         qube = self.qube(name)
         if not qube["running"]:
             raise QubesError("Domain is powered off: {!r}".format(name))
@@ -384,6 +425,9 @@ class Model:
         if users and not force:
             raise QubesError("There are other VMs connected to this VM: "
                              + ", ".join(users))
+        if self._boots(name):
+            hypervisor(do="kill" if kill else "shutdown", name=name,
+                       timeout=self.get(name, "shutdown_timeout")[1])
         qube["running"] = False
 
     def reset(self, name, prop):
@@ -419,6 +463,8 @@ class Model:
             qube["template"] = value
         else:
             qube["prefs"][prop] = value
+        if prop == "autostart" and os.path.exists(HYPERVISOR):
+            _systemctl("enable" if value else "disable", "qubes-vm@" + name)
 
     def _parse(self, prop, kind, text):
         if not text.isascii():

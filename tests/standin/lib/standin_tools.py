@@ -225,7 +225,7 @@ def qvm_shutdown(argv):
 
 def qvm_kill(argv):
     return _power("qvm-kill", argv,
-                  lambda model, name, args: model.shutdown(name, force=True),
+                  lambda model, name, args: model.shutdown(name, force=True, kill=True),
                   "Failed to kill")
 
 
