@@ -141,7 +141,7 @@ impl Bed {
             format!("id: {name}\nfile_client: local\nfile_roots:\n  base:\n    - /srv/formula\n");
         let mut binds = vec![(formula, "/srv/formula")];
         if npm_cache {
-            binds.push((from_setup("npm/cache")?, "/mnt/npm"));
+            binds.push((from_setup("npm/layer/var/cache/openclaw-npm")?, "/mnt/npm"));
         }
         let bed = Bed::boot(salt, &minion, &binds)?;
         if npm_cache {
