@@ -68,4 +68,10 @@ openclaw-tunnel-absent:
       - /etc/systemd/system/openclaw-tunnel@.service
     - require:
       - cmd: openclaw-tunnel-stale
+
+openclaw-tunnel-reload:
+  cmd.run:
+    - name: systemctl daemon-reload
+    - onchanges:
+      - file: openclaw-tunnel-absent
 <% endif %>

@@ -20,3 +20,13 @@ openclaw-clean-files:
 <% endfor %>
     - require:
       - cmd: openclaw-clean-sockets
+
+# Those that are empty now.
+openclaw-clean-folders:
+  cmd.run:
+    - name: >-
+        find /home/user -maxdepth 4 -depth -type d -empty -path '/home/user/.config/systemd*' -delete
+    - onlyif: >-
+        find /home/user -maxdepth 4 -type d -empty -path '/home/user/.config/systemd*' | grep -q .
+    - require:
+      - file: openclaw-clean-files

@@ -32,6 +32,19 @@ openclaw-clean-files:
     - require:
       - cmd: openclaw-clean-services
 
+# Those that are empty now.
+openclaw-clean-folders:
+  cmd.run:
+    - name: >-
+        find /home/user /rw/config -maxdepth 4 -depth -type d -empty
+        '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')' -delete
+    - onlyif: >-
+        find /home/user /rw/config -maxdepth 4 -type d -empty
+        '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')'
+        | grep -q .
+    - require:
+      - file: openclaw-clean-files
+
 openclaw-clean-connect-tcp:
   file.absent:
     - name: <{ server.rpc_dir }>/qubes.ConnectTCP
