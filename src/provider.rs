@@ -43,7 +43,16 @@ pub struct Provider {
     /// The files that it needs in the user's home.
     pub files: &'static [ServiceFile],
     /// The user units that run it, which are among its files.
-    pub units: &'static [&'static str],
+    pub units: &'static [Unit],
+}
+
+/// A service of a provider.
+#[derive(Debug)]
+pub struct Unit {
+    /// The unit's name.
+    pub name: &'static str,
+    /// The URL that answers when it serves, where the cursor proxy has this port.
+    pub answers: fn(proxy: Port) -> String,
 }
 
 /// A program that comes from the distribution.
@@ -85,7 +94,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "cursor",
         example: "openclaw-cursor.json",
         title: "Cursor",
-        requires: "Cursor Pro subscription; `openclaw-cursor login` in the qube",
+        requires: "Cursor Pro subscription; `cursor-agent login` in the qube",
         key: None,
         default_model: "auto",
         memory: Memory::DEFAULT,
@@ -136,7 +145,10 @@ pub static PROVIDERS: &[Provider] = &[
                 mode: 0o644,
             },
         ],
-        units: &["openclaw-cursor-proxy.service"],
+        units: &[Unit {
+            name: "openclaw-cursor-proxy.service",
+            answers: |proxy| format!("http://127.0.0.1:{proxy}/health"),
+        }],
     },
     Provider {
         name: "openai",
@@ -215,20 +227,12 @@ pub static PROVIDERS: &[Provider] = &[
                 "tools": { "byProvider": restricted },
             })
         },
-        needs: &[
-            Need {
-                path: "/usr/bin/curl",
-                requires: "curl",
-                debian: "curl",
-                fedora: "curl",
-            },
-            Need {
-                path: "/usr/bin/zstd",
-                requires: "zstd",
-                debian: "zstd",
-                fedora: "zstd",
-            },
-        ],
+        needs: &[Need {
+            path: "/usr/bin/zstd",
+            requires: "zstd",
+            debian: "zstd",
+            fedora: "zstd",
+        }],
         install: Some("ollama.sls"),
         // The hash is also in sha256sum.txt of the release.
         pins: &[
@@ -247,7 +251,10 @@ pub static PROVIDERS: &[Provider] = &[
             path: ".config/systemd/user/openclaw-ollama.service",
             mode: 0o644,
         }],
-        units: &["openclaw-ollama.service"],
+        units: &[Unit {
+            name: "openclaw-ollama.service",
+            answers: |_| format!("http://127.0.0.1:{}/api/version", Port::OLLAMA),
+        }],
     },
 ];
 

@@ -26,6 +26,28 @@ fn package<'a>(built: &'a Built, host: &str) -> &'a Path {
     }
 }
 
+/// What a reviewer of dom0's package reads, for a server of each kind and for several at once.
+#[test]
+fn the_formula_reads_as_recorded() {
+    for example in [
+        "cursor-tunnel-standalone",
+        "ollama-network-app",
+        "several-servers",
+    ] {
+        let built = Built::example(&format!("{example}.toml"));
+        let mut text = String::new();
+        for file in built.manifest()["dom0"].as_array().unwrap() {
+            let path = file["path"].as_str().unwrap();
+            let recorded = path.contains("/formulas/") || path.contains("/minion.d/");
+            if file["kind"] == "file" && recorded && !path.ends_with("package-lock.json") {
+                let content = fs::read_to_string(built.output.join("dom0").join(&path[1..]));
+                text.push_str(&format!("==> {path}\n{}\n", content.unwrap()));
+            }
+        }
+        insta::assert_snapshot!(format!("formula_{example}"), text);
+    }
+}
+
 #[test]
 fn packages_hold_what_the_manifest_lists() {
     if !has_program("rpm") {

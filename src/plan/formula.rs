@@ -150,6 +150,7 @@ impl Writer<'_> {
     fn common_files(&mut self, examples: &[(&'static str, String)]) {
         let verbatim = [
             ("etc/qubes-rpc/qubes.ConnectTCP", 0o755),
+            ("usr/local/lib/openclaw/install", 0o755),
             ("usr/local/lib/openclaw/package.json", 0o644),
             ("usr/local/lib/openclaw/package-lock.json", 0o644),
         ];

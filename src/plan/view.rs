@@ -59,6 +59,7 @@ pub(super) struct ServerView<'a> {
     installs: Vec<&'static str>,
     pub files: Vec<HomeFile>,
     units: Vec<&'static str>,
+    services: Vec<Service>,
     other_units: Vec<&'static str>,
     all_units: Vec<&'static str>,
     has_fence: bool,
@@ -67,6 +68,13 @@ pub(super) struct ServerView<'a> {
     /// A token that the user fixed.
     pub token: Option<&'a str>,
     openclaw_json: serde_json::Value,
+}
+
+/// A unit of a server, and the URL that answers when it serves.
+#[derive(Debug, Serialize)]
+struct Service {
+    unit: &'static str,
+    url: String,
 }
 
 impl<'a> ServerView<'a> {
@@ -80,12 +88,12 @@ impl<'a> ServerView<'a> {
         let units: Vec<_> = server
             .providers
             .iter()
-            .flat_map(|provider| provider.units.iter().copied())
+            .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
             .chain([GATEWAY_UNIT])
             .collect();
         let all_units: Vec<_> = PROVIDERS
             .iter()
-            .flat_map(|provider| provider.units.iter().copied())
+            .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
             .chain([GATEWAY_UNIT])
             .collect();
         let open_ports = match server.mode {
@@ -160,6 +168,19 @@ impl<'a> ServerView<'a> {
                 .filter(|unit| !units.contains(unit))
                 .collect(),
             units,
+            services: server
+                .providers
+                .iter()
+                .flat_map(|provider| provider.units)
+                .map(|unit| Service {
+                    unit: unit.name,
+                    url: (unit.answers)(server.ports.proxy),
+                })
+                .chain([Service {
+                    unit: GATEWAY_UNIT,
+                    url: format!("http://127.0.0.1:{}/readyz", server.ports.gateway),
+                }])
+                .collect(),
             all_units,
             has_fence,
             open_ports,
@@ -179,7 +200,13 @@ fn numbers(server: &Server) -> Vec<u16> {
 }
 
 /// What every server needs from the distribution.
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 4] = [
+    Need {
+        path: "/usr/bin/curl",
+        requires: "curl",
+        debian: "curl",
+        fedora: "curl",
+    },
     Need {
         path: "/usr/bin/socat",
         requires: "socat",

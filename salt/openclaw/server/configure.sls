@@ -184,3 +184,20 @@ openclaw-configure-start:
 <% endfor %>
     - require:
       - cmd: openclaw-configure-restart
+
+# A service that runs may yet not serve: another program may have its port. The gateway takes up to
+# a minute to start.
+<% for service in server.services %>
+<% if not loop.first %>
+
+<% endif %>
+openclaw-configure-answers-<{ service.unit }>:
+  cmd.run:
+    - name: >-
+        timeout 180 sh -c 'until curl -fsS -m 9 -o /dev/null <{ service.url }>; do sleep 1; done' 2>/dev/null
+        || { echo '<{ service.unit }> does not answer at <{ service.url }>. Its last words:';
+        journalctl -n 10 -o cat _SYSTEMD_USER_UNIT=<{ service.unit }>; exit 1; }
+    - unless: curl -fsS -m 9 -o /dev/null <{ service.url }>
+    - require:
+      - cmd: openclaw-configure-start
+<% endfor %>

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # OpenClaw <{ openclaw }>, Node <{ node }> and what <{ server.providers }> needs. In <{ server.name }>.
+# Where one of these installations fails, nothing after it is tried.
 #
 # Execute: sudo qubesctl --skip-dom0 --targets=<{ server.name }> state.apply openclaw.install
 <% if server.class == "AppVM" %>
 
 openclaw-install-template-package:
   test.fail_without_changes:
+    - failhard: True
     - comment: >-
         <{ server.template }> lacks a program that <{ server.name }> needs. Install the package
         <{ template_package }> in it, shut it down, restart <{ server.name }>, and apply again.
@@ -18,6 +20,7 @@ openclaw-install-template-package:
 
 openclaw-install-packages:
   pkg.installed:
+    - failhard: True
     - pkgs:
 <% for package in server.packages %>
       - <{ package }>
@@ -51,20 +54,19 @@ openclaw-install-lock:
     - mode: '0644'
     - makedirs: True
 
-# Every package at the version and hash in package-lock.json, and no script of theirs but one:
-# OpenClaw's own, which completes its installation, and which its user could not run here. The copy
-# of the lock file is made last: without it the installation is not whole, and is made anew.
+openclaw-install-script:
+  file.managed:
+    - name: /usr/local/lib/openclaw/install
+    - source: salt://openclaw/files/usr/local/lib/openclaw/install
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+
 openclaw-install-npm:
   cmd.run:
-    - name: >-
-        rm -f installed-lock.json
-        && npm ci --ignore-scripts --omit=dev --no-audit --no-fund --cache /var/cache/openclaw-npm
-        && <{ node_bin }> node_modules/openclaw/scripts/postinstall-bundled-plugins.mjs
-        && <{ node_bin }> node_modules/openclaw/scripts/lib/fs-safe-prebuild.mjs
-        --probe "$PWD/node_modules/openclaw"
-        && <{ node_bin }> <{ openclaw_cli }> --version
-        && cp package-lock.json installed-lock.json
-        && rm -rf /var/cache/openclaw-npm
+    - failhard: True
+    - name: /usr/local/lib/openclaw/install
     - cwd: /usr/local/lib/openclaw
     - unless: cmp --silent package-lock.json installed-lock.json
     - require:
@@ -74,6 +76,7 @@ openclaw-install-npm:
       - pkg: openclaw-install-packages
 <% endif %>
       - file: openclaw-install-lock
+      - file: openclaw-install-script
 
 openclaw-install-command:
   file.managed:
@@ -99,3 +102,14 @@ openclaw-install-examples:
 
 <% include "salt/openclaw/providers/" ~ provider %>
 <% endfor %>
+
+# What runs is still the program from before.
+openclaw-install-restart:
+  cmd.run:
+    - name: systemctl --user try-restart 'openclaw-*.service'
+    - runas: user
+    - env:
+      - XDG_RUNTIME_DIR: /run/user/1000
+    - onlyif: test -d /run/user/1000
+    - onchanges:
+      - cmd: openclaw-install-npm
