@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The stand-in for Qubes' modules does what they do, faults included: its own test, run under
-//! each Salt.
+//! What stands in for Qubes and for downloads does what the originals do, faults included: the own
+//! test of each, that of the Qubes modules under each Salt.
 
 mod support;
 
@@ -33,4 +33,25 @@ fn the_standin_passes_its_test_under_salt_3006() {
 #[test]
 fn the_standin_passes_its_test_under_salt_3007() {
     passes_under("salt-3007");
+}
+
+#[track_caller]
+fn passes(selftest: &str) {
+    // Debian's own Python, as in the hosts of the tests.
+    let output = Command::new("/usr/bin/python3")
+        .arg("-B")
+        .arg(repository().join("tests/standin").join(selftest))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn policy_is_evaluated_as_documented() {
+    passes("lib/policy_selftest.py");
+}
+
+#[test]
+fn providers_behave_as_the_real_ones() {
+    passes("provider/provider_selftest.py");
 }
