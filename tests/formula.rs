@@ -246,8 +246,8 @@ fn minions(servers: &[Value]) -> Vec<String> {
     names
 }
 
-/// A test for each example, and one that none is forgotten.
-macro_rules! every_example {
+/// A test for each of these examples, and one that no provider is forgotten.
+macro_rules! examples_in_dom0 {
     ($($test:ident),+ $(,)?) => {
         mod in_dom0 {
             use super::*;
@@ -260,35 +260,24 @@ macro_rules! every_example {
         }
 
         #[test]
-        fn no_example_is_forgotten() {
-            let mut tested = vec![$(stringify!($test).replace('_', "-") + ".toml"),+];
-            tested.sort();
-            assert_eq!(tested, examples());
+        fn no_provider_is_forgotten() {
+            let tested = [$(stringify!($test)),+];
+            for provider in openclaw_formula::provider::PROVIDERS {
+                let found = tested.iter().any(|test| test.starts_with(provider.name));
+                assert!(found, "{}", provider.name);
+            }
         }
     };
 }
 
-every_example!(
-    anthropic_network_app,
-    anthropic_network_standalone,
+// Each mode with each class, and each provider: what dom0 gets depends on no more at once.
+examples_in_dom0!(
     anthropic_tunnel_app,
-    anthropic_tunnel_standalone,
     cursor_network_app,
-    cursor_network_standalone,
-    cursor_tunnel_app,
     cursor_tunnel_standalone,
-    multi_provider_network_app,
     multi_provider_network_standalone,
-    multi_provider_tunnel_app,
-    multi_provider_tunnel_standalone,
-    ollama_network_app,
-    ollama_network_standalone,
-    ollama_tunnel_app,
     ollama_tunnel_standalone,
     openai_network_app,
-    openai_network_standalone,
-    openai_tunnel_app,
-    openai_tunnel_standalone,
     several_servers,
 );
 
@@ -551,33 +540,6 @@ fn inter_qube_access_comes_and_goes() {
 }
 
 #[test]
-fn the_tunnel_passes_both_directions_and_waits_for_the_late_answer() {
-    let built = Built::config(DEFAULT);
-    let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
-        return;
-    };
-    // What qrexec-client does, on its standard input: it answers after the other side has ended.
-    bed.write(
-        "/usr/bin/qrexec-client",
-        "#!/usr/bin/python3\n\
-         import socket, sys, time\n\
-         peer = socket.socket(fileno=0)\n\
-         asked = b''\n\
-         while part := peer.recv(65536):\n\
-         \x20   asked += part\n\
-         time.sleep(2)\n\
-         peer.sendall(' '.join(sys.argv[1:]).encode() + b'|' + asked)\n",
-    );
-    bed.must("chmod 755 /usr/bin/qrexec-client");
-    bed.apply("openclaw", false).succeeded();
-    let answer = bed.must("printf question | socat -t 10 - TCP:127.0.0.1:18789");
-    assert_eq!(
-        answer,
-        "--use-stdin-socket -d openclaw-vm DEFAULT:QUBESRPC qubes.ConnectTCP+18789 dom0|question"
-    );
-}
-
-#[test]
 fn the_forwarder_refuses_what_is_no_port_or_qube() {
     let built = Built::config(DEFAULT);
     let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
@@ -691,55 +653,6 @@ fn a_server_is_configured_for_its_user() {
     );
 }
 
-/// Everything in a qube, for real: npm, Node, the gateway.
-#[test]
-fn a_server_is_installed_and_answers() {
-    let built = Built::example("openai-tunnel-standalone.toml");
-    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", true) else {
-        return;
-    };
-    bed.apply("openclaw", false).succeeded();
-    support::bed::wait_for("the gateway", || {
-        bed.holds("curl --fail --silent http://127.0.0.1:18789/readyz")
-            .then_some(())
-    });
-    let systemctl = "runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 systemctl --user";
-    let main_pid = format!("{systemctl} show -p MainPID openclaw-gateway.service");
-    let before = bed.must(&main_pid);
-    assert_ne!(before, "MainPID=0\n");
-
-    bed.apply("openclaw", false).succeeded().unchanged();
-    assert_eq!(bed.must(&main_pid), before, "the second apply restarted it");
-
-    assert_eq!(
-        bed.must("stat -c '%a %U %G' /etc/qubes-rpc/qubes.ConnectTCP"),
-        "755 root root\n"
-    );
-    assert!(!bed.has("/var/cache/openclaw-npm"));
-
-    // The user's own command finds the token where the gateway does.
-    bed.must("runuser -u user -- env HOME=/home/user openclaw health");
-    let findings = bed.must(
-        "cd /home/user && runuser -u user -- env HOME=/home/user openclaw security audit --json",
-    );
-    assert!(!findings.contains("\"critical\","), "{findings}");
-
-    bed.apply("openclaw.clean", false).succeeded();
-    bed.apply("openclaw.clean", false).succeeded().unchanged();
-    let left: Vec<_> = bed
-        .files()
-        .into_iter()
-        .filter(|path| {
-            path.contains("openclaw")
-                && !path.starts_with("/home/user/.openclaw")
-                && !path.starts_with("/home/user/.cache")
-        })
-        .filter(|path| !path.starts_with("/srv/formula"))
-        .collect();
-    assert_eq!(left, Vec::<String>::new());
-    assert!(bed.has("/home/user/.openclaw/openclaw.json"));
-}
-
 #[test]
 fn every_generated_configuration_is_valid_for_the_real_openclaw() {
     let built = Built::example("openai-tunnel-standalone.toml");
@@ -747,21 +660,24 @@ fn every_generated_configuration_is_valid_for_the_real_openclaw() {
         return;
     };
     bed.apply("openclaw.install", false).succeeded();
-    let mut checked = 0;
+    let mut checked = Vec::new();
     for example in examples() {
         let built = Built::example(&example);
         for server in built.servers() {
             let name = server["name"].as_str().unwrap();
             let dataset = configured(&built, name);
+            if checked.contains(&dataset) {
+                continue;
+            }
             bed.write("/home/user/.openclaw/openclaw.json", &dataset);
             bed.must(
                 "chown -R user: /home/user/.openclaw && cd /home/user && \
                  runuser -u user -- env HOME=/home/user openclaw config validate",
             );
-            checked += 1;
+            checked.push(dataset);
         }
     }
-    assert!(checked > 20);
+    assert!(checked.len() > 8);
 }
 
 /// The JSON that a server's state writes, as Salt reads it from the state.
@@ -778,26 +694,4 @@ fn configured(built: &Built, server: &str) -> String {
             )
             .arg(built.output.join(path)),
     )
-}
-
-#[test]
-fn a_client_listens_and_calls_its_server() {
-    let built = Built::config(&format!("{DEFAULT}clients = [\"work\"]\n"));
-    let Some(bed) = Bed::qube(Salt::V3007, &built, "work", false) else {
-        return;
-    };
-    bed.write("/usr/bin/qrexec-client-vm", "#!/bin/sh\necho \"$*\" >&0\n");
-    bed.must("chmod 755 /usr/bin/qrexec-client-vm");
-    bed.apply("openclaw", false).succeeded();
-    bed.apply("openclaw", false).succeeded().unchanged();
-    let answer = bed.must("socat -t 10 - TCP:127.0.0.1:18789 </dev/null");
-    assert_eq!(
-        answer,
-        "--use-stdin-socket openclaw-vm qubes.ConnectTCP+18789\n"
-    );
-    assert!(!bed.holds("ss -Hltn | grep -v '127.0.0.1:' | grep -E ':(18789|32125)'"));
-
-    bed.apply("openclaw.clean", false).succeeded();
-    assert!(!bed.holds("ls /home/user/.config/systemd/user | grep -q openclaw"));
-    assert!(repository().exists());
 }

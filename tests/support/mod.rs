@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod bed;
+pub mod browser;
+pub mod qubes_box;
 pub mod stubs;
 
 use std::path::{Path, PathBuf};
