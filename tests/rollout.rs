@@ -736,7 +736,7 @@ fn scenario_9_load_on_the_tunnel() {
         story.step(run("dom0", "get 500 500").trim());
     }
     let most: u32 = qubes.must("dom0", &format!("cat {peak}")).parse().unwrap();
-    assert!((16..=32).contains(&most), "{most} calls were open at once");
+    assert!((2..=32).contains(&most), "{most} calls were open at once");
     story.step(format!("at most {most} calls were open at once"));
 
     story.step(run("dom0", "get 3600 8").trim());
