@@ -19,8 +19,8 @@ pub struct Provider {
     pub title: &'static str,
     /// What the user must bring, in words.
     pub requires: &'static str,
-    /// The environment variable that holds its key in the qube, if it needs one.
-    pub key: Option<&'static str>,
+    /// Its key, if it needs one.
+    pub key: Option<Key>,
     /// The model that is used when nothing is said.
     pub default_model: &'static str,
     /// The memory that a server with it gets when nothing is said.
@@ -44,6 +44,15 @@ pub struct Provider {
     pub files: &'static [ServiceFile],
     /// The user units that run it, which are among its files.
     pub units: &'static [Unit],
+}
+
+/// A provider's key, which its user enters in the qube.
+#[derive(Debug)]
+pub struct Key {
+    /// The environment variable that holds it.
+    pub variable: &'static str,
+    /// What each begins with, of all kinds that the provider gives out.
+    pub prefix: &'static str,
 }
 
 /// A service of a provider.
@@ -154,8 +163,11 @@ pub static PROVIDERS: &[Provider] = &[
         name: "openai",
         example: "openclaw-openai.json",
         title: "OpenAI",
-        requires: "OPENAI_API_KEY in the qube",
-        key: Some("OPENAI_API_KEY"),
+        requires: "an API key; `openclaw-key set openai` in the qube",
+        key: Some(Key {
+            variable: "OPENAI_API_KEY",
+            prefix: "sk-",
+        }),
         default_model: "gpt-6-astra",
         memory: Memory::DEFAULT,
         online: true,
@@ -178,8 +190,11 @@ pub static PROVIDERS: &[Provider] = &[
         name: "anthropic",
         example: "openclaw-anthropic.json",
         title: "Anthropic",
-        requires: "ANTHROPIC_API_KEY in the qube",
-        key: Some("ANTHROPIC_API_KEY"),
+        requires: "an API key; `openclaw-key set anthropic` in the qube",
+        key: Some(Key {
+            variable: "ANTHROPIC_API_KEY",
+            prefix: "sk-ant-",
+        }),
         default_model: "claude-opus-5",
         memory: Memory::DEFAULT,
         online: true,

@@ -594,72 +594,33 @@ fn systemd_has_nothing_to_say_of_the_units_of_qubes() {
     ");
 }
 
-/// The states of a qube that need no network, with a real user manager.
-#[test]
-fn a_server_is_configured_for_its_user() {
-    let built = Built::example("cursor-tunnel-standalone.toml");
-    let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", false) else {
-        return;
-    };
-    bed.apply("openclaw.configure", false).succeeded();
-    let modes = bed.must(
-        "cd /home/user && stat -c '%a %U %G %n' .config .config/systemd/user .openclaw .openclaw/.env .openclaw/openclaw.json \
-         .openclaw/cursor-proxy.json .config/systemd/user/openclaw-gateway.service \
-         .config/systemd/user/openclaw-cursor-proxy.service",
-    );
-    insta::assert_snapshot!(modes, @r"
-    755 user user .config
-    755 user user .config/systemd/user
-    700 user user .openclaw
-    600 user user .openclaw/.env
-    600 user user .openclaw/openclaw.json
-    600 user user .openclaw/cursor-proxy.json
-    644 user user .config/systemd/user/openclaw-gateway.service
-    644 user user .config/systemd/user/openclaw-cursor-proxy.service
-    ");
-    let token = bed.must("cat /home/user/.openclaw/.env");
-    let digits = token
-        .trim_end()
-        .strip_prefix("OPENCLAW_GATEWAY_TOKEN=")
-        .unwrap();
-    assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
-    assert!(bed.has("/var/lib/systemd/linger/user"));
-    assert!(bed.holds("nft list table inet openclaw | grep -q 'dport 32125'"));
-    let wanted = bed.must("ls /home/user/.config/systemd/user/default.target.wants");
-    assert_eq!(
-        wanted,
-        "openclaw-cursor-proxy.service\nopenclaw-gateway.service\n"
-    );
-
-    // The user's own settings stay; ours come back.
-    bed.must(
-        "cd /home/user/.openclaw && sed -i 's/\"gateway\": {/\"mine\": {\"kept\": true}, &/; \
-         s/\"bind\": \"loopback\"/\"bind\": \"lan\"/' openclaw.json",
-    );
-    bed.apply("openclaw.configure", false);
-    let merged: Value =
-        serde_json::from_str(&bed.must("cat /home/user/.openclaw/openclaw.json")).unwrap();
-    assert_eq!(merged["mine"]["kept"], true);
-    assert_eq!(merged["gateway"]["bind"], "loopback");
-    assert_eq!(bed.must("cat /home/user/.openclaw/.env"), token);
-
-    // What cannot be read is not overwritten.
-    bed.must("echo '{ broken' > /home/user/.openclaw/openclaw.json");
-    let applied = bed.apply("openclaw.configure", false);
-    assert!(applied.failures().contains_key("openclaw-configure-json"));
-    assert_eq!(
-        bed.must("cat /home/user/.openclaw/openclaw.json"),
-        "{ broken\n"
-    );
-}
+/// What OpenClaw's own audit may find in a generated configuration: `docs/formula.md` has the
+/// reasons.
+const EXPECTED_FINDINGS: [&str; 2] = ["gateway.trusted_proxies_missing", "models.weak_tier"];
 
 #[test]
-fn every_generated_configuration_is_valid_for_the_real_openclaw() {
+fn every_generated_configuration_is_right_for_the_real_openclaw() {
     let built = Built::example("openai-tunnel-standalone.toml");
     let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", true) else {
         return;
     };
-    bed.apply("openclaw.install", false).succeeded();
+    bed.apply("openclaw", false).succeeded();
+    let user = |script: &str| {
+        format!(
+            "cd /home/user && runuser -u user -- env HOME=/home/user \
+             XDG_RUNTIME_DIR=/run/user/1000 sh -c '{script}'"
+        )
+    };
+    for (provider, prefix) in [("openai", "sk-"), ("anthropic", "sk-ant-")] {
+        bed.must(&user(&format!(
+            "echo {prefix}0123456789abcdefghij | openclaw-key set {provider}"
+        )));
+    }
+    let documented = std::fs::read_to_string(repository().join("docs/formula.md")).unwrap();
+    for finding in EXPECTED_FINDINGS {
+        assert!(documented.contains(finding), "{finding}");
+    }
+
     let mut checked = Vec::new();
     for example in examples() {
         let built = Built::example(&example);
@@ -669,11 +630,33 @@ fn every_generated_configuration_is_valid_for_the_real_openclaw() {
             if checked.contains(&dataset) {
                 continue;
             }
+            let json: Value = serde_json::from_str(&dataset).unwrap();
+            bed.must(&user("systemctl --user stop openclaw-gateway"));
             bed.write("/home/user/.openclaw/openclaw.json", &dataset);
             bed.must(
-                "chown -R user: /home/user/.openclaw && cd /home/user && \
-                 runuser -u user -- env HOME=/home/user openclaw config validate",
+                "chown -R user: /home/user/.openclaw && chmod 600 /home/user/.openclaw/*.json",
             );
+            bed.must(&user("openclaw config validate"));
+
+            if let Some(address) = json["gateway"]["customBindHost"].as_str() {
+                bed.must(&format!("ip address replace {address}/32 dev lo"));
+            }
+            bed.must(&user("systemctl --user start openclaw-gateway"));
+            let port = &json["gateway"]["port"];
+            support::bed::wait_for(&example, || {
+                bed.holds(&format!("curl -fs http://127.0.0.1:{port}/readyz"))
+                    .then_some(())
+            });
+
+            let audit = bed.must(&user("openclaw security audit --json"));
+            let audit: Value = serde_json::from_str(&audit).unwrap();
+            for finding in audit["findings"].as_array().unwrap() {
+                let id = finding["checkId"].as_str().unwrap();
+                assert!(
+                    finding["severity"] == "info" || EXPECTED_FINDINGS.contains(&id),
+                    "{example}: {finding:#}"
+                );
+            }
             checked.push(dataset);
         }
     }

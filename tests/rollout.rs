@@ -68,6 +68,16 @@ fn user(script: &str) -> String {
     QubesBox::as_user(script)
 }
 
+/// Enters a provider's key in a qube.
+fn set_key(qubes: &QubesBox, qube: &str, provider: &str) {
+    qubes.must(
+        qube,
+        &user(&format!(
+            "echo sk-0123456789abcdefghij | openclaw-key set {provider}"
+        )),
+    );
+}
+
 fn token(qubes: &QubesBox) -> String {
     let line = qubes.must("openclaw-vm", "cat /home/user/.openclaw/.env");
     let token = line.trim().strip_prefix("OPENCLAW_GATEWAY_TOKEN=").unwrap();
@@ -108,13 +118,66 @@ fn scenario_1_one_command_and_it_works() {
     qubes.until("dom0", PROXY);
     let health: Value = serde_json::from_str(&qubes.must("dom0", PROXY)).unwrap();
     assert_eq!(health["authenticated"], false);
+    let modes = qubes.must(
+        "openclaw-vm",
+        "cd /home/user && stat -c '%a %U %G %n' .config/systemd/user .config/systemd/user/*.service \
+         .openclaw .openclaw/.env .openclaw/*.json",
+    );
+    insta::assert_snapshot!(modes, @r"
+    755 user user .config/systemd/user
+    644 user user .config/systemd/user/openclaw-cursor-proxy.service
+    644 user user .config/systemd/user/openclaw-gateway.service
+    700 user user .openclaw
+    600 user user .openclaw/.env
+    600 user user .openclaw/cursor-proxy.json
+    600 user user .openclaw/openclaw.json
+    ");
+    let wanted = "ls /home/user/.config/systemd/user/default.target.wants";
+    assert_eq!(
+        qubes.must("openclaw-vm", wanted),
+        "openclaw-cursor-proxy.service\nopenclaw-gateway.service\n"
+    );
     story.step("the gateway and the proxy answer in dom0");
 
     let token = token(&qubes);
+    let url = format!("http://127.0.0.1:18789/#token={token}");
+    let shown = qubes.must("openclaw-vm", &user("openclaw-dashboard"));
+    assert_eq!(shown.trim_end(), url);
+    let shown = qubes.must("dom0", "openclaw-dashboard");
+    assert_eq!(shown.trim_end(), url);
+    // A qube that is not what it was.
+    for lie in [
+        "",
+        "printf %s \"$URL\"x\\;id",
+        "printf \"$URL\\nmore\"",
+        "printf http://127.0.0.1:18789/#token=",
+        "printf \"javascript:$URL\"",
+        "yes",
+        "sleep 60",
+    ] {
+        qubes.write(
+            "openclaw-vm",
+            "/usr/local/bin/openclaw-dashboard.lie",
+            &format!("#!/bin/sh\nURL={url}\n{lie}\n"),
+        );
+        qubes.must(
+            "openclaw-vm",
+            "cd /usr/local/bin && chmod 755 openclaw-dashboard.lie && \
+             cp -n openclaw-dashboard openclaw-dashboard.true && \
+             cp openclaw-dashboard.lie openclaw-dashboard",
+        );
+        let said = qubes.must_fail("dom0", "openclaw-dashboard 2>&1");
+        assert!(said.contains("gives no token"), "{lie}: {said}");
+        assert!(!said.contains("javascript"), "{said}");
+    }
+    qubes.must(
+        "openclaw-vm",
+        "cd /usr/local/bin && mv openclaw-dashboard.true openclaw-dashboard",
+    );
+    story.step("the dashboard's address is shown in the qube and in dom0, and nothing else");
+
     let mut browser = Browser::start(&qubes, "dom0");
-    browser.read(&format!("http://127.0.0.1:18789/#token={token}"), |page| {
-        page.contains("Connected")
-    });
+    browser.read(&url, |page| page.contains("Connected"));
     story.step("a browser opens the dashboard with the token");
     let page = browser.read(
         "http://127.0.0.1:18789/#token=0000000000000000000000000000000000000000000000000000000000000000",
@@ -123,8 +186,13 @@ fn scenario_1_one_command_and_it_works() {
     assert!(page.contains("This Gateway expects its token"), "{page}");
     story.step("a wrong token is refused");
 
-    let logged_in = user("NO_OPEN_BROWSER=1 cursor-agent login");
-    qubes.must("openclaw-vm", &logged_in);
+    let proxy = user("systemctl --user status openclaw-cursor-proxy");
+    let said = qubes.must_fail("openclaw-vm", &proxy);
+    assert!(said.contains("Waiting for a login"), "{said}");
+    let login = user("NO_OPEN_BROWSER=1 cursor-agent login");
+    qubes.must("openclaw-vm", &login);
+    let said = qubes.until("openclaw-vm", &proxy);
+    assert!(said.contains("Logged in to Cursor"), "{said}");
     let health: Value = serde_json::from_str(&qubes.must("dom0", PROXY)).unwrap();
     assert_eq!(health["authenticated"], true);
     story.step("after the login that the guide names, the proxy is authenticated");
@@ -175,6 +243,14 @@ fn scenario_2_highstate_or_two_steps() {
         "qubesctl --show-output --targets=openclaw-vm,vault state.highstate",
     );
     assert!(said.contains("vault: SKIP (nothing to do)"), "{said}");
+    assert!(said.contains("openclaw-key set openai"), "{said}");
+    let status = user("systemctl --user status openclaw-gateway");
+    let said = qubes.must_fail("openclaw-vm", &status);
+    assert!(
+        said.contains("Waiting for a key. In a terminal: openclaw-key set openai"),
+        "{said}"
+    );
+    set_key(&qubes, "openclaw-vm", "openai");
     qubes.until("dom0", READY);
     story.step("the top that the package enabled, and the highstate");
     drop(qubes);
@@ -189,6 +265,7 @@ fn scenario_2_highstate_or_two_steps() {
         "dom0",
         "qubesctl --skip-dom0 --targets=openclaw-vm state.apply openclaw",
     );
+    set_key(&qubes, "openclaw-vm", "openai");
     qubes.until("dom0", READY);
     story.step("the qube alone");
 }
@@ -291,6 +368,17 @@ fn scenario_5_switching_provider_and_mode() {
         json
     };
 
+    qubes.must("openclaw-vm", "rm -r /usr/local/lib/ollama");
+    let said = qubes.must_fail("openclaw-vm", &user("openclaw-provider use ollama"));
+    assert!(said.contains("not installed"), "{said}");
+    set_key(&qubes, "openclaw-vm", "openai");
+    qubes.must("openclaw-vm", &user("openclaw-provider use openai"));
+    qubes.until("dom0", READY);
+    let list = qubes.must("openclaw-vm", &user("openclaw-provider list"));
+    assert!(list.ends_with("in use: openai/gpt-6-astra\n"), "{list}");
+    kept(&qubes);
+    story.step("in the qube, another provider is tried");
+
     qubes.install(&default_with(2, "provider = \"openai\""));
     apply(&qubes);
     qubes.until("dom0", READY);
@@ -378,6 +466,7 @@ fn scenario_6_two_servers_and_a_client() {
         "dom0",
         "qubesctl --show-output --targets=claw-one,claw-two,work state.apply openclaw",
     );
+    set_key(&qubes, "claw-two", "openai");
     qubes.until("dom0", READY);
     qubes.until("dom0", PROXY);
     qubes.until(
@@ -600,7 +689,8 @@ fn scenario_7_what_a_person_breaks() {
         "the user's file is damaged"
     );
     qubes.must("openclaw-vm", &format!("rm {state}/filler"));
-    apply(&qubes);
+    let said = apply(&qubes);
+    assert!(said.contains("gateway.bind"), "{said}");
     assert!(qubes.holds(
         "openclaw-vm",
         &format!("grep -q '\"bind\": \"loopback\"' {path}")

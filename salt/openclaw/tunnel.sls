@@ -22,6 +22,15 @@ openclaw-tunnel-forward:
     - mode: '0755'
     - makedirs: True
 
+openclaw-tunnel-dashboard:
+  file.managed:
+    - name: /usr/local/bin/openclaw-dashboard
+    - source: salt://openclaw/dom0/files/usr/local/bin/openclaw-dashboard
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+
 openclaw-tunnel-unit:
   file.managed:
     - name: /etc/systemd/system/openclaw-tunnel@.service
@@ -64,6 +73,7 @@ openclaw-tunnel-absent:
   file.absent:
     - names:
       - /etc/qubes/openclaw.conf
+      - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
       - /etc/systemd/system/openclaw-tunnel@.service
     - require:

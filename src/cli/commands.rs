@@ -229,7 +229,7 @@ fn providers(args: &Providers) -> Result<(), Failure> {
                     "name": provider.name,
                     "title": provider.title,
                     "requires": provider.requires,
-                    "key": provider.key,
+                    "key": provider.key.as_ref().map(|key| key.variable),
                     "default_model": format!("{}/{}", provider.name, provider.default_model),
                     "memory_mib": { "initial": provider.memory.initial(), "max": provider.memory.max() },
                 })

@@ -15,6 +15,9 @@ use crate::tree::{FileTree, Role};
 /// The states of dom0 alone, each a concern.
 const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
 
+/// The commands of every server.
+const COMMANDS: [&str; 3] = ["openclaw", "openclaw-key", "openclaw-provider"];
+
 /// Adds the formula.
 pub(super) fn add(
     tree: &mut FileTree,
@@ -137,6 +140,7 @@ impl Writer<'_> {
             files.extend([
                 ("etc/qubes/openclaw.conf", 0o644),
                 ("etc/systemd/system/openclaw-tunnel@.service", 0o644),
+                ("usr/local/bin/openclaw-dashboard", 0o755),
                 ("usr/local/bin/openclaw-tcp-forward", 0o755),
             ]);
         }
@@ -161,7 +165,7 @@ impl Writer<'_> {
         let provided = PROVIDERS
             .iter()
             .flat_map(|provider| provider.commands.iter());
-        for command in std::iter::once(&"openclaw").chain(provided) {
+        for command in COMMANDS.iter().chain(provided) {
             let path = format!("usr/local/bin/{command}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
             self.put(&format!("files/{path}"), text, 0o755);
@@ -188,6 +192,9 @@ impl Writer<'_> {
             let text = self.render(&format!("templates/qube/{path}"), context.clone());
             self.put(&format!("{name}/files/{path}"), text, 0o644);
         }
+        let path = "usr/local/bin/openclaw-dashboard";
+        let text = self.render(&format!("templates/qube/{path}"), context.clone());
+        self.put(&format!("{name}/files/{path}"), text, 0o755);
         if server.boot_script {
             let path = "rw/config/rc.local.d/50-openclaw.rc";
             let text = self.render(&format!("templates/qube/{path}"), context);

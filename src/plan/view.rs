@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::package_file;
 use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server, release_of};
 use crate::openclaw;
-use crate::provider::{Need, PROVIDERS};
+use crate::provider::{Need, PROVIDERS, Provider};
 use crate::tree::Host;
 
 /// The gateway's unit.
@@ -68,6 +68,8 @@ pub(super) struct ServerView<'a> {
     /// A token that the user fixed.
     pub token: Option<&'a str>,
     openclaw_json: serde_json::Value,
+    /// The key without which the gateway waits.
+    key: Option<KeyView>,
 }
 
 /// A unit of a server, and the URL that answers when it serves.
@@ -187,6 +189,7 @@ impl<'a> ServerView<'a> {
             boot_script,
             token: server.token.as_ref().map(|token| token.reveal()),
             openclaw_json: openclaw::config(server),
+            key: KeyView::of(&server.model.provider()),
         }
     }
 }
@@ -305,6 +308,8 @@ pub(super) struct DeploymentView<'a> {
     pub servers: Vec<ServerView<'a>>,
     pub clients: Vec<ClientView<'a>>,
     tunnels: Vec<Tunnel<'a>>,
+    /// Those of the tunnels that lead to a gateway.
+    gateways: Vec<Tunnel<'a>>,
     tunnelled: Vec<&'a str>,
     network: bool,
     pub inter_qube: bool,
@@ -334,6 +339,13 @@ impl<'a> DeploymentView<'a> {
                     })
                 })
                 .collect(),
+            gateways: deployment
+                .tunnelled()
+                .map(|server| Tunnel {
+                    port: server.ports.gateway.number(),
+                    qube: server.name.as_str(),
+                })
+                .collect(),
             tunnelled: deployment
                 .tunnelled()
                 .map(|server| server.name.as_str())
@@ -354,6 +366,24 @@ impl<'a> DeploymentView<'a> {
     }
 }
 
+/// A provider's key.
+#[derive(Clone, Debug, Serialize)]
+struct KeyView {
+    provider: &'static str,
+    variable: &'static str,
+    prefix: &'static str,
+}
+
+impl KeyView {
+    fn of(provider: &Provider) -> Option<Self> {
+        provider.key.as_ref().map(|key| KeyView {
+            provider: provider.name,
+            variable: key.variable,
+            prefix: key.prefix,
+        })
+    }
+}
+
 /// What does not depend on the deployment, but for the packages' version.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Common {
@@ -364,6 +394,10 @@ pub(super) struct Common {
     openclaw_gateway: String,
     template_package: String,
     examples: Vec<&'static str>,
+    /// The providers that need a key.
+    keys: Vec<KeyView>,
+    /// All providers' names.
+    all_providers: String,
     /// Each provider's pins, under its name.
     #[serde(flatten)]
     pins: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
@@ -379,6 +413,12 @@ impl Common {
             openclaw_gateway: openclaw::gateway(),
             template_package: package_file(Host::Template, &deployment.package),
             examples: examples.iter().map(|(name, _)| *name).collect(),
+            keys: PROVIDERS.iter().filter_map(KeyView::of).collect(),
+            all_providers: PROVIDERS
+                .iter()
+                .map(|provider| provider.name)
+                .collect::<Vec<_>>()
+                .join(" "),
             pins: PROVIDERS
                 .iter()
                 .map(|provider| (provider.name, provider.pins.iter().copied().collect()))

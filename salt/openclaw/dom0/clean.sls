@@ -18,6 +18,7 @@ openclaw-clean-files:
       - /etc/qubes/policy.d/30-openclaw-inter-vm.policy
       - /etc/qubes/policy.d/50-openclaw.policy
       - /etc/systemd/system/openclaw-tunnel@.service
+      - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
     - require:
       - cmd: openclaw-clean-tunnels

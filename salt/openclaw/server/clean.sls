@@ -23,6 +23,9 @@ openclaw-clean-files:
       - /usr/local/bin/ollama
       - /usr/local/bin/openclaw
       - /usr/local/bin/openclaw-cursor
+      - /usr/local/bin/openclaw-dashboard
+      - /usr/local/bin/openclaw-key
+      - /usr/local/bin/openclaw-provider
       - /usr/local/lib/cursor-agent
       - /usr/local/lib/ollama
       - /usr/local/lib/openclaw

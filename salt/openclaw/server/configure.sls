@@ -56,7 +56,31 @@ openclaw-configure-token:
       - file: openclaw-configure-env
 <% endif %>
 
-# Merged into what is there: other settings of the user stay.
+# The settings of the configuration. Merged into what is there: other settings of the user stay.
+# Those that are set back are named, not shown: what is in the file may be secret.
+openclaw-configure-settings:
+  file.serialize:
+    - name: /usr/local/share/openclaw/settings.json
+    - serializer: json
+    - serializer_opts:
+      - indent: 2
+      - sort_keys: False
+      - ensure_ascii: False
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - dataset: &settings
+<{ server.openclaw_json | block_yaml(8) }>
+
+openclaw-configure-set-back:
+  cmd.run:
+    - name: openclaw-provider changes
+    - runas: user
+    - onlyif: openclaw-provider changes | grep -q .
+    - require:
+      - file: openclaw-configure-settings
+
 openclaw-configure-json:
   file.serialize:
     - name: /home/user/.openclaw/openclaw.json
@@ -72,8 +96,8 @@ openclaw-configure-json:
     - mode: '0600'
     - require:
       - file: openclaw-configure-state
-    - dataset:
-<{ server.openclaw_json | block_yaml(8) }>
+      - cmd: openclaw-configure-set-back
+    - dataset: *settings
 <% for file in server.files %>
 
 openclaw-configure-<{ file.id }>:
@@ -158,7 +182,10 @@ openclaw-configure-linger:
 
 openclaw-configure-restart:
   cmd.run:
-    - name: systemctl --user daemon-reload && systemctl --user restart <{ server.units | join(" ") }>
+    - name: >-
+        systemctl --user daemon-reload
+        && systemctl --user stop <{ server.units | join(" ") }>
+        && systemctl --user start --no-block <{ server.units | join(" ") }>
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
@@ -172,18 +199,27 @@ openclaw-configure-restart:
       - file: openclaw-configure-<{ file.id }>
 <% endfor %>
 
+# One that waits for a key or a login is starting.
 openclaw-configure-start:
   cmd.run:
-    - name: systemctl --user start <{ server.units | join(" ") }>
+    - name: systemctl --user start --no-block <{ server.units | join(" ") }>
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
     - unless:
 <% for unit in server.units %>
-      - systemctl --user --quiet is-active <{ unit }>
+      - systemctl --user show --property=ActiveState --value <{ unit }> | grep -qxE 'active|activating'
 <% endfor %>
     - require:
       - cmd: openclaw-configure-restart
+<% if server.key %>
+
+openclaw-configure-key:
+  test.succeed_without_changes:
+    - comment: >-
+        The gateway waits for a key. In a terminal of <{ server.name }>: openclaw-key set <{ server.key.provider }>
+    - unless: grep -q '^<{ server.key.variable }>=.' /home/user/.openclaw/.env
+<% endif %>
 
 # A service that runs may yet not serve: another program may have its port. The gateway takes up to
 # a minute to start.
@@ -198,6 +234,9 @@ openclaw-configure-answers-<{ service.unit }>:
         || { echo '<{ service.unit }> does not answer at <{ service.url }>. Its last words:';
         journalctl -n 10 -o cat _SYSTEMD_USER_UNIT=<{ service.unit }>; exit 1; }
     - unless: curl -fsS -m 9 -o /dev/null <{ service.url }>
+<% if server.key and service.unit == "openclaw-gateway.service" %>
+    - onlyif: grep -q '^<{ server.key.variable }>=.' /home/user/.openclaw/.env
+<% endif %>
     - require:
       - cmd: openclaw-configure-start
 <% endfor %>

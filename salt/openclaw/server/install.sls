@@ -78,10 +78,17 @@ openclaw-install-npm:
       - file: openclaw-install-lock
       - file: openclaw-install-script
 
-openclaw-install-command:
+openclaw-install-commands:
   file.managed:
-    - name: /usr/local/bin/openclaw
-    - source: salt://openclaw/files/usr/local/bin/openclaw
+    - names:
+      - /usr/local/bin/openclaw:
+        - source: salt://openclaw/files/usr/local/bin/openclaw
+      - /usr/local/bin/openclaw-dashboard:
+        - source: salt://openclaw/<{ server.name }>/files/usr/local/bin/openclaw-dashboard
+      - /usr/local/bin/openclaw-key:
+        - source: salt://openclaw/files/usr/local/bin/openclaw-key
+      - /usr/local/bin/openclaw-provider:
+        - source: salt://openclaw/files/usr/local/bin/openclaw-provider
     - user: root
     - group: root
     - mode: '0755'
@@ -106,7 +113,7 @@ openclaw-install-examples:
 # What runs is still the program from before.
 openclaw-install-restart:
   cmd.run:
-    - name: systemctl --user try-restart 'openclaw-*.service'
+    - name: systemctl --user --no-block try-restart 'openclaw-*.service'
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
