@@ -641,7 +641,10 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
             if let Some(address) = json["gateway"]["customBindHost"].as_str() {
                 bed.must(&format!("ip address replace {address}/32 dev lo"));
             }
-            bed.must(&user("systemctl --user start openclaw-gateway"));
+            // More starts in a few minutes than its limit allows.
+            bed.must(&user(
+                "systemctl --user reset-failed; systemctl --user start openclaw-gateway",
+            ));
             let port = &json["gateway"]["port"];
             support::bed::wait_for(&example, || {
                 bed.holds(&format!("curl -fs http://127.0.0.1:{port}/readyz"))
