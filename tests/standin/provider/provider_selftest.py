@@ -326,6 +326,8 @@ class Agent(Case):
         ask = (*self.ask_, "--trust", "--workspace", self.home, "--model", "auto")
         prompt = "SYSTEM: x\n\nUSER: " + " ".join(map(str, range(10)))
         self.assertEqual(self.run_(*ask, input=prompt), "You said: 2 3 4 5 6 7 8 9\n")
+        added = "\n\nRuntime: x\n\nUSER: <<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nx"
+        self.assertEqual(self.run_(*ask, input=prompt + added), "You said: 2 3 4 5 6 7 8 9\n")
         stream = (*ask, "--output-format", "stream-json")
         for more, texts in (((), ["You said: a b"]), (("--stream-partial-output",), [
                 "You", " said:", " a", " b", "You said: a b"])):
@@ -450,6 +452,11 @@ class Ollama(Case):
         whole = self.ask("POST", "/api/chat", {**chat, "stream": False})
         self.assertEqual(whole["message"]["content"], "You said: hello there")
         self.assertTrue(whole["done"])
+        added = {"role": "user", "content": "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nx"}
+        whole = self.ask("POST", "/api/chat", {"model": "gemma4", "stream": False,
+                                               "messages": [*chat["messages"], added]})
+        self.assertEqual(whole["message"]["content"], "You said: hello there")
+        self.assertIn("chat with gemma4, stream: False", self.read("log"))
         self.assertEqual(self.ask("GET", "/nowhere", status=404), "404 page not found")
 
     def test_version(self):
@@ -468,6 +475,148 @@ class Ollama(Case):
         for argv in ((), ("bogus",), ("serve", "--port=1"), ("pull",), ("pull", "--insecure", "x")):
             self.run_("ollama", *argv, code=1)
             self.assertTrue(self.stderr.startswith("Error: "), self.stderr)
+
+
+class Models(Case):
+    """The model server."""
+    user = {"role": "user", "content": "hello there"}
+    exec_ = {"name": "exec", "parameters": {"type": "object"}, "type": "function"}
+    use = {"name": "exec", "input_schema": {"type": "object"}}
+    call = {"type": "function_call", "call_id": "call_1", "name": "exec", "arguments": "{}"}
+    context = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nx\n<<<END_OPENCLAW_INTERNAL_CONTEXT>>>"
+
+    def setUp(self):
+        super().setUp()
+        self.env.update(OPENAI_API_KEY="right", ANTHROPIC_API_KEY="right too")
+        self.start("model-server", str(self.port), self.home + "/asked", said="Listening on")
+
+    def asked(self):
+        return json.loads(self.read("asked").splitlines()[-1])
+
+    def openai(self, given=(), status=200, key="Bearer right", **more):
+        body = {"model": "gpt-6-astra", "input": given or [self.user], **more}
+        return self.ask("POST", "/v1/responses", body, status, Authorization=key)
+
+    def anthropic(self, *messages, status=200, key="right too", version="2023-06-01", **more):
+        body = {"model": "claude-opus-5", "max_tokens": 9, "messages": messages or [self.user]}
+        return self.ask("POST", "/v1/messages", {**body, **more}, status,
+                        **{"x-api-key": key, "anthropic-version": version})
+
+    def events(self, text):
+        """The events of a stream, and whether each is named as its type."""
+        self.assertEqual(self.kind, "text/event-stream")
+        lines = [event.split("\n") for event in text.removesuffix("\n\n").split("\n\n")]
+        events = [json.loads(data.removeprefix("data: ")) for _, data in lines]
+        self.assertEqual([name for name, _ in lines], ["event: " + e["type"] for e in events])
+        return events
+
+    def test_it_is_on_loopback(self):
+        self.assertEqual(listeners(self.port), ["0100007F"])
+        self.ask("GET", "/v1/models", status=404)
+        self.ask("POST", "/v1/chat/completions", {}, 404)
+        self.assertEqual(self.asked(), {"path": "/v1/chat/completions", "status": 404})
+        for argv in ((), ("1",), ("x", "log"), ("1", "log", "x")):
+            self.run_("model-server", *argv, code=1)
+
+    def test_responses(self):
+        answer = self.openai("hello there")
+        self.assertEqual(answer["output"][0]["content"][0]["text"], "You said: hello there")
+        self.assertEqual(self.asked(), {
+            "path": "/v1/responses", "status": 200, "model": "gpt-6-astra", "stream": False,
+            "prompt": "hello there", "call": None, "tools": [], "answer": "You said: hello there"})
+        # Neither what was answered before nor what OpenClaw adds is repeated.
+        said = {"role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+        added = {"role": "user", "content": [{"type": "input_text", "text": self.context}]}
+        events = self.events(self.openai([{"role": "user", "content": "y"}, said, self.user, added],
+                                         stream=True))
+        self.assertEqual([event["sequence_number"] for event in events], list(range(len(events))))
+        self.assertEqual([event["delta"] for event in events if "delta" in event],
+                         ["You", " said:", " hello", " there"])
+        self.assertEqual(events[-1]["type"], "response.completed")
+        self.assertEqual(events[-1]["response"]["output"], answer["output"])
+        self.assertTrue(self.asked()["stream"])
+
+    def test_responses_call_a_tool_once(self):
+        wanted = {"role": "user", "content": "please run: uname -s"}
+        self.assertEqual(self.openai([wanted])["output"][0]["type"], "message")
+        call = self.openai([wanted], tools=[self.exec_])["output"][0]
+        self.assertEqual(json.loads(call["arguments"]), {"command": "uname -s"})
+        events = self.events(self.openai([wanted], tools=[self.exec_], stream=True))
+        self.assertEqual("".join(event.get("delta", "") for event in events), call["arguments"])
+        self.assertEqual(events[-1]["response"]["output"], [call])
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "Linux\n"}
+        answer = self.openai([wanted, call, result], tools=[self.exec_])
+        self.assertEqual(answer["output"][0]["content"][0]["text"], "The tool said: Linux")
+
+    def test_what_responses_refuse(self):
+        for key, code in (("", None), ("right", None), ("Bearer wrong", "invalid_api_key")):
+            self.assertEqual(self.openai(status=401, key=key)["error"]["code"], code)
+        error = self.openai(status=404, model="gpt-2")["error"]
+        self.assertEqual((error["code"], self.asked()["refused"]),
+                         ("model_not_found", "The model `gpt-2` does not exist"))
+        result = {"type": "function_call_output", "call_id": "call_1", "output": ""}
+        for given in (1, ["x"], [{"role": "nobody", "content": "x"}], [{"role": "user"}],
+                      [{"role": "user", "content": [{"type": "output_text", "text": "x"}]}],
+                      [{"type": "bogus"}], [self.call], [result], [{**self.call, "name": 1}]):
+            self.openai(given, 400)
+        for more in ({"bogus": 1}, {"stream": 1}, {"stream": "true"}, {"max_output_tokens": True},
+                     {"tools": [{}]}, {"tools": [self.use]}, {"input": []},
+                     {"tools": [{**self.exec_, "name": ""}]},
+                     {"tools": [{**self.exec_, "type": "web_search"}]}):
+            self.openai(status=400, **more)
+        for body in ("", "{", "[]", "{}", '{"model": "gpt-6-astra"}'):
+            self.ask("POST", "/v1/responses", body, 400, Authorization="Bearer right")
+
+    def test_messages(self):
+        answer = self.anthropic()
+        self.assertEqual(answer["content"], [{"type": "text", "text": "You said: hello there"}])
+        said = {"role": "assistant", "content": [{"type": "text", "text": "x"}]}
+        added = {"role": "user", "content": [{"type": "text", "text": self.context}]}
+        before = {"role": "user", "content": "y"}
+        events = self.events(self.anthropic(before, said, self.user, added, stream=True))
+        self.assertEqual([event["delta"]["text"] for event in events
+                          if event["type"] == "content_block_delta"],
+                         ["You", " said:", " hello", " there"])
+        self.assertEqual([event["type"] for event in events if "delta" not in event], [
+            "message_start", "content_block_start", "ping", "content_block_stop", "message_stop"])
+        self.assertEqual(events[-2]["delta"]["stop_reason"], "end_turn")
+
+    def test_messages_call_a_tool_once(self):
+        wanted = {"role": "user", "content": "please run: uname -s"}
+        called = self.anthropic(wanted, tools=[self.use])
+        self.assertEqual(called["stop_reason"], "tool_use")
+        call, = called["content"]
+        self.assertEqual((call["name"], call["input"]), ("exec", {"command": "uname -s"}))
+        events = self.events(self.anthropic(wanted, tools=[self.use], stream=True))
+        given = "".join(event["delta"].get("partial_json", "") for event in events
+                        if "delta" in event)
+        self.assertEqual(json.loads(given), call["input"])
+        called = {"role": "assistant", "content": [call]}
+        result = {"type": "tool_result", "tool_use_id": call["id"],
+                  "content": [{"type": "text", "text": "Linux"}]}
+        answer = self.anthropic(wanted, called, {"role": "user", "content": [result]},
+                                tools=[self.use])
+        self.assertEqual(answer["content"][0]["text"], "The tool said: Linux")
+        text = {"type": "text", "text": "x"}
+        for after in ((), (self.user,), ({"role": "user", "content": [text, result]},),
+                      ({"role": "user", "content": [{**result, "tool_use_id": "x"}]},)):
+            self.anthropic(wanted, called, *after, status=400)
+
+    def test_what_messages_refuse(self):
+        for key in ("", "wrong", "right"):
+            self.assertEqual(self.anthropic(status=401, key=key)["error"]["type"],
+                             "authentication_error")
+        self.assertEqual(self.anthropic(status=404, model="claude-1")["error"],
+                         {"type": "not_found_error", "message": "model: claude-1"})
+        for messages in (["x"], [{"role": "system", "content": "x"}], [{"role": "user"}],
+                         [{"role": "user", "content": ""}], [{"role": "user", "content": []}],
+                         [{"role": "user", "content": [{"type": "bogus"}]}],
+                         [{"role": "user", "content": [{"type": "tool_use"}]}]):
+            self.anthropic(*messages, status=400)
+        marked = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+        for more in ({"bogus": 1}, {"stream": 1}, {"max_tokens": 0}, {"messages": []},
+                     {"tools": [self.exec_]}, {"version": ""}, {"system": [marked] * 5}):
+            self.anthropic(status=400, **more)
 
 
 if __name__ == "__main__":
