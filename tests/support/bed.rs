@@ -139,7 +139,8 @@ impl Bed {
         let formula = built.output.join("dom0/srv/formulas/base/openclaw-formula");
         let minion =
             format!("id: {name}\nfile_client: local\nfile_roots:\n  base:\n    - /srv/formula\n");
-        let mut binds = vec![(formula, "/srv/formula")];
+        let standin = repository().join("tests/standin");
+        let mut binds = vec![(formula, "/srv/formula"), (standin, STANDIN)];
         if npm_cache {
             binds.push((from_setup("npm/layer/var/cache/openclaw-npm")?, "/mnt/npm"));
         }

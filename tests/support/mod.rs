@@ -21,7 +21,9 @@ pub fn repository() -> &'static Path {
 
 /// A path below what `tests/setup` made; `None` if it is not there, which is a failure in CI.
 pub fn from_setup(path: &str) -> Option<PathBuf> {
-    let found = repository().join("tests/.cache").join(path);
+    // Containers see it where it really is, and it may be a link.
+    let cache = repository().join("tests/.cache");
+    let found = cache.canonicalize().unwrap_or(cache).join(path);
     if found.exists() {
         return Some(found);
     }
