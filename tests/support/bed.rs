@@ -39,6 +39,16 @@ const STANDIN: &str = "/mnt/standin";
 /// Where the stand-in keeps its machine.
 const MODEL: &str = "/var/lib/qubes-standin/model.json";
 
+/// Whether a process is the first of a container: systemd-nspawn has a child that only prepares
+/// it, too.
+fn is_first(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))
+        .is_some_and(|numbers| numbers.split_whitespace().nth(1) == Some("1"))
+}
+
 /// One running container.
 pub struct Bed {
     nspawn: Child,
@@ -95,7 +105,8 @@ impl Bed {
         let children = format!("/proc/{0}/task/{0}/children", nspawn.id());
         let leader = wait_for("the container's first process", || {
             let children = fs::read_to_string(&children).ok()?;
-            children.split_whitespace().next().map(str::to_owned)
+            let mut children = children.split_whitespace();
+            children.find(|pid| is_first(pid)).map(str::to_owned)
         });
         let bed = Bed {
             nspawn,
