@@ -215,7 +215,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "ollama",
         example: "openclaw-ollama.json",
         title: "Ollama",
-        requires: "about 8 GB of RAM for 7B models, 40 GB for 70B; `ollama pull MODEL` in the qube",
+        requires: "about 8 GB of RAM for 7B models, 40 GB for 70B; `openclaw-model pull MODEL` in the qube",
         key: None,
         default_model: "gemma4",
         memory: Memory::known(4000, 12_000),
@@ -261,7 +261,7 @@ pub static PROVIDERS: &[Provider] = &[
                 "9fcd79ac4575b2bd31b992eee18b1000c8ad126b451627c8f8cd091714cfbb10",
             ),
         ],
-        commands: &["ollama"],
+        commands: &["ollama", "openclaw-model"],
         files: &[ServiceFile {
             path: ".config/systemd/user/openclaw-ollama.service",
             mode: 0o644,

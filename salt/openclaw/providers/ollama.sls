@@ -28,3 +28,12 @@ openclaw-install-ollama-command:
     - group: root
     - mode: '0755'
     - makedirs: True
+
+openclaw-install-model-command:
+  file.managed:
+    - name: /usr/local/bin/openclaw-model
+    - source: salt://openclaw/files/usr/local/bin/openclaw-model
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True

@@ -25,6 +25,7 @@ openclaw-clean-files:
       - /usr/local/bin/openclaw-cursor
       - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-key
+      - /usr/local/bin/openclaw-model
       - /usr/local/bin/openclaw-provider
       - /usr/local/lib/cursor-agent
       - /usr/local/lib/ollama

@@ -408,14 +408,16 @@ class Ollama(Case):
         self.run_("ollama", "pull", "gemma4")
         self.assertTrue(self.stderr.endswith("writing manifest\nsuccess\n"), self.stderr)
         self.ask("POST", "/api/pull", {"model": "llama3:8b", "stream": False})
+        self.ask("POST", "/api/pull", {"model": "mine/llama3", "stream": False})
         server.terminate()
         server.wait()
         self.assertEqual(sorted(os.listdir(os.path.join(self.home, ".ollama"))),
                          ["id_ed25519", "id_ed25519.pub", "models"])
         self.serve()
-        model, other = self.ask("GET", "/api/tags")["models"]
-        self.assertEqual((model["name"], other["name"]), ("gemma4:latest", "llama3:8b"))
-        self.assertEqual(set(model), {"name", "model", "modified_at", "size", "digest", "details"})
+        models = self.ask("GET", "/api/tags")["models"]
+        self.assertEqual([model["name"] for model in models],
+                         ["gemma4:latest", "llama3:8b", "mine/llama3:latest"])
+        self.assertEqual(set(models[0]), {"name", "model", "modified_at", "size", "digest", "details"})
         self.assertRegex(self.run_("ollama", "list"),
                          r"^NAME .*\ngemma4:latest +[0-9a-f]{12} +6 B ")
 
