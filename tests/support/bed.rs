@@ -78,9 +78,10 @@ impl Bed {
         let machine = exchange.path().file_name().unwrap().to_str().unwrap();
         let machine = format!("bed-{}", machine.trim_start_matches(".tmp"));
         let log = fs::File::create(exchange.path().join("console")).unwrap();
-        let mut command = Command::new("systemd-nspawn");
+        let mut command = Command::new(repository().join("tests/support/own-cgroup"));
         command
             .args([
+                "systemd-nspawn",
                 "--quiet",
                 "--boot",
                 "--volatile=overlay",
