@@ -95,6 +95,17 @@ pub struct Package {
     pub sha256: String,
 }
 
+impl Package {
+    /// What is said of a package's file.
+    pub fn new(file: String, bytes: &[u8]) -> Self {
+        Package {
+            file,
+            size: bytes.len() as u64,
+            sha256: sha256(bytes),
+        }
+    }
+}
+
 impl Manifest {
     /// The manifest of what was planned and packaged.
     pub fn new(

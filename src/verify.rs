@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::{FILE_NAME, Kind, Listed, Manifest, octal};
+use crate::sink::deb;
 use crate::tree::{Host, sha256};
 
 /// Why a comparison could not be made at all.
@@ -21,6 +22,8 @@ pub enum Error {
     Manifest(PathBuf, serde_json::Error),
     /// The package is not one.
     Package(PathBuf, rpm::Error),
+    /// The Debian package is not one.
+    Deb(PathBuf, io::Error),
     /// The package is not one that the manifest lists.
     Unlisted(PathBuf, PathBuf),
 }
@@ -34,6 +37,9 @@ impl fmt::Display for Error {
             }
             Error::Package(path, error) => {
                 write!(f, "{} is not an RPM package: {error}", path.display())
+            }
+            Error::Deb(path, error) => {
+                write!(f, "{} is not a Debian package: {error}", path.display())
             }
             Error::Unlisted(package, manifest) => write!(
                 f,
@@ -166,9 +172,7 @@ pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>,
     let manifest_path = manifest_path.unwrap_or(&beside);
     let manifest = manifest(manifest_path)?;
     let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-    let package = rpm::Package::parse(&mut bytes.as_slice())
-        .map_err(|error| Error::Package(path.to_owned(), error))?;
-    let refused = |error| Error::Package(path.to_owned(), error);
+    let package = Unpacked::read(path, &bytes)?;
     let unlisted = || Error::Unlisted(path.to_owned(), manifest_path.to_owned());
 
     let name = path.file_name().and_then(|name| name.to_str());
@@ -179,7 +183,7 @@ pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>,
         .ok_or_else(unlisted)?;
     let host = Host::ALL
         .into_iter()
-        .find(|host| package.metadata.get_name().ok() == Some(&crate::plan::package_name(*host)))
+        .find(|host| package.name == crate::plan::package_name(*host))
         .ok_or_else(unlisted)?;
 
     let shown = path.display();
@@ -187,50 +191,124 @@ pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>,
     if sha256(&bytes) != listed.sha256 {
         findings.push(format!("{shown}: changed"));
     }
-    let entries = package.metadata.get_file_entries().map_err(refused)?;
     let mut wanted: std::collections::BTreeMap<_, _> = manifest
         .listed(host)
         .iter()
-        .map(|listed| (listed.path.clone(), listed))
+        .map(|listed| (listed.path.as_str(), listed))
         .collect();
-    for entry in entries {
-        let inside = entry.path().to_string_lossy().into_owned();
-        let Some(listed) = wanted.remove(&inside) else {
+    let leads = |folder: &str| {
+        let below = |path: &str| {
+            path.strip_prefix(folder.trim_end_matches('/'))
+                .is_some_and(|p| p.starts_with('/'))
+        };
+        manifest
+            .listed(host)
+            .iter()
+            .any(|listed| below(&listed.path))
+    };
+    for entry in &package.entries {
+        let inside = &entry.path;
+        let Some(listed) = wanted.remove(inside.as_str()) else {
+            if package.has_parents && entry.sha256.is_none() && leads(inside) {
+                continue;
+            }
             findings.push(format!("{shown}: {inside}: not in the manifest"));
             continue;
         };
-        let mode = octal(u32::from(entry.mode().permissions()));
-        if listed.kind != Kind::Ghost && mode != listed.mode {
+        if listed.kind != Kind::Ghost && entry.mode != listed.mode {
             findings.push(format!(
-                "{shown}: {inside}: mode {mode}, not {}",
-                listed.mode
+                "{shown}: {inside}: mode {}, not {}",
+                entry.mode, listed.mode
             ));
         }
-        if entry.user() != listed.user || entry.group() != listed.group {
+        if entry.user != listed.user || entry.group != listed.group {
             findings.push(format!(
                 "{shown}: {inside}: owner {}:{}, not {}:{}",
-                entry.user(),
-                entry.group(),
-                listed.user,
-                listed.group
+                entry.user, entry.group, listed.user, listed.group
             ));
+        }
+        if listed.sha256.is_some() && listed.sha256 != entry.sha256 {
+            findings.push(format!("{shown}: {inside}: changed"));
         }
     }
     for missing in wanted.keys() {
         findings.push(format!("{shown}: {missing}: missing"));
     }
-    for file in package.files().map_err(refused)? {
-        let file = file.map_err(refused)?;
-        let inside = file.metadata.path().to_string_lossy().into_owned();
-        let digest = manifest
-            .listed(host)
-            .iter()
-            .find(|listed| listed.path == inside)
-            .and_then(|listed| listed.sha256.as_ref());
-        let content = file.content().unwrap_or_default();
-        if digest.is_some_and(|digest| *digest != sha256(content)) {
-            findings.push(format!("{shown}: {inside}: changed"));
+    Ok(findings)
+}
+
+/// A package as it is read back.
+struct Unpacked {
+    name: String,
+    /// Whether it lists the folders that lead to what it brings, as Debian's packages do.
+    has_parents: bool,
+    entries: Vec<UnpackedEntry>,
+}
+
+struct UnpackedEntry {
+    path: String,
+    /// As the manifest has it.
+    mode: String,
+    user: String,
+    group: String,
+    /// Of a file.
+    sha256: Option<String>,
+}
+
+impl Unpacked {
+    fn read(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            Unpacked::deb(bytes).map_err(|error| Error::Deb(path.to_owned(), error))
+        } else {
+            Unpacked::rpm(bytes).map_err(|error| Error::Package(path.to_owned(), error))
         }
     }
-    Ok(findings)
+
+    fn rpm(mut bytes: &[u8]) -> Result<Self, rpm::Error> {
+        let package = rpm::Package::parse(&mut bytes)?;
+        let mut digests = std::collections::BTreeMap::new();
+        for file in package.files()? {
+            let file = file?;
+            if let Some(content) = file.content() {
+                digests.insert(file.metadata.path().to_owned(), sha256(content));
+            }
+        }
+        let entries = package
+            .metadata
+            .get_file_entries()?
+            .iter()
+            .map(|entry| UnpackedEntry {
+                path: entry.path().to_string_lossy().into_owned(),
+                mode: octal(u32::from(entry.mode().permissions())),
+                user: entry.user().to_owned(),
+                group: entry.group().to_owned(),
+                sha256: digests.remove(&entry.path()),
+            })
+            .collect();
+        Ok(Unpacked {
+            name: package.metadata.get_name()?.to_owned(),
+            has_parents: false,
+            entries,
+        })
+    }
+
+    fn deb(bytes: &[u8]) -> io::Result<Self> {
+        let package = deb::Package::read(bytes)?;
+        let entries = package
+            .entries
+            .into_iter()
+            .map(|entry| UnpackedEntry {
+                path: entry.path,
+                mode: octal(entry.mode),
+                user: entry.user,
+                group: entry.group,
+                sha256: entry.bytes.as_deref().map(sha256),
+            })
+            .collect();
+        Ok(Unpacked {
+            name: package.name,
+            has_parents: true,
+            entries,
+        })
+    }
 }

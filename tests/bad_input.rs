@@ -197,10 +197,6 @@ const REFUSED: &[(&str, &str)] = &[
         "[[server]]\nnetvm = \"none\"\nprovider = [\"ollama\", \"openai\"]\n",
     ),
     (
-        "app_without_the_template_package",
-        "[[server]]\nclass = \"app\"\ntemplate = \"debian-13-xfce\"\n",
-    ),
-    (
         "cursor_on_an_old_debian",
         "[[server]]\ntemplate = \"debian-12-xfce\"\n",
     ),

@@ -12,11 +12,11 @@ use crate::config;
 use crate::diagnostic;
 use crate::manifest::{FILE_NAME, Manifest, Package};
 use crate::model::Deployment;
-use crate::plan::{Plan, package_file};
+use crate::plan::{Plan, debian_package_file, package_file};
 use crate::provider::PROVIDERS;
 use crate::sink::directory::Staging;
-use crate::sink::rpm;
-use crate::tree::{Host, sha256};
+use crate::sink::{deb, rpm};
+use crate::tree::Host;
 use crate::verify;
 
 /// The time that everything carries when `SOURCE_DATE_EPOCH` is not set: the day of this version,
@@ -168,12 +168,15 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
             })?;
             let file = package_file(host, &deployment.package);
             staging.file(&file, &bytes, 0o644).map_err(refused)?;
-            packages.push(Package {
-                file,
-                size: bytes.len() as u64,
-                sha256: sha256(&bytes),
-            });
+            packages.push(Package::new(file, &bytes));
         }
+    }
+    if with_packages && !plan.depends().is_empty() {
+        let bytes = deb::build(&plan, &deployment.package, epoch)
+            .map_err(|error| Failure::System(format!("the Debian package: {error}")))?;
+        let file = debian_package_file(&deployment.package);
+        staging.file(&file, &bytes, 0o644).map_err(refused)?;
+        packages.push(Package::new(file, &bytes));
     }
     let paths: Vec<_> = packages
         .iter()

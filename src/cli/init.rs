@@ -89,7 +89,7 @@ fn write(deployment: &Deployment) -> String {
     };
     line(
         "\"standalone\": everything is installed in the qube itself.\n\
-         \"app\": a Fedora template carries the template package.",
+         \"app\": its template carries the template package.",
         "class",
         quoted(class),
         server.class == plain.class,

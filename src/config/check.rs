@@ -10,7 +10,7 @@ use std::hash::Hash;
 use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    Class, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
+    Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
 };
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
@@ -28,7 +28,6 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
         ports(server, diagnostics);
         network_mode(server, diagnostics);
         offline(server, diagnostics);
-        app_class(server, diagnostics);
         old_go(server, diagnostics);
         own_names(server, diagnostics);
         tags(server, diagnostics);
@@ -284,26 +283,6 @@ fn offline(server: &ServerDraft, findings: Findings) {
                 "apply once with a netvm and fetch the models, then apply with netvm = \"none\"",
             ),
         )),
-    }
-}
-
-fn app_class(server: &ServerDraft, findings: Findings) {
-    if let (Some((Class::App, at)), Some(Os::Debian)) = (server.class.known(), server.os.value) {
-        let finding = Diagnostic::error(
-            at.clone(),
-            Invalid::new(
-                "an app qube without the template package",
-                "needs the template package",
-                "an app qube's programs come from its template through the template package, an \
-                 RPM, which Debian's templates do not take",
-                "write class = \"standalone\", or a template such as \"fedora-42-xfce\"",
-            ),
-        );
-        findings.push(if server.template.given {
-            finding.related(server.template.place.clone(), "a Debian template")
-        } else {
-            finding
-        });
     }
 }
 

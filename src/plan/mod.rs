@@ -5,7 +5,7 @@
 mod formula;
 mod view;
 
-use crate::model::{Deployment, PackageVersion};
+use crate::model::{Deployment, Os, PackageVersion};
 use crate::openclaw;
 use crate::render::{Renderer, embedded};
 use crate::tree::{FileTree, Host, Role};
@@ -26,7 +26,12 @@ pub fn package_name(host: Host) -> String {
     format!("openclaw-formula-{}", host.name())
 }
 
-/// The file name of a host's package, which dom0's updater accepts: letters, digits and
+/// The file name of the template's Debian package.
+pub fn debian_package_file(version: &PackageVersion) -> String {
+    format!("{}_{version}_all.deb", package_name(Host::Template))
+}
+
+/// The file name of a host's RPM, which dom0's updater accepts: letters, digits and
 /// `._+^~-`, at most 255 of them (`qubes-receive-updates`).
 pub fn package_file(host: Host, version: &PackageVersion) -> String {
     format!("{}-{version}.noarch.rpm", package_name(host))
@@ -39,8 +44,10 @@ pub struct Plan {
     pub dom0: FileTree,
     /// What the template package brings.
     pub template: FileTree,
-    /// What the template package draws in: names of packages, and paths.
-    template_needs: Vec<&'static str>,
+    /// What a Fedora template needs: names of packages, and paths.
+    fedora_needs: Vec<&'static str>,
+    /// The packages that a Debian template needs, where an app qube has one.
+    debian_needs: Vec<&'static str>,
 }
 
 impl Plan {
@@ -71,17 +78,24 @@ impl Plan {
         Plan {
             dom0,
             template,
-            template_needs: view::template_needs(deployment),
+            fedora_needs: view::template_needs(deployment, Os::Fedora),
+            debian_needs: view::template_needs(deployment, Os::Debian),
         }
     }
 
-    /// What a host's package requires beyond what its file in `rpmspec/` names: names of packages,
+    /// What a host's RPM requires beyond what its file in `rpmspec/` names: names of packages,
     /// and paths.
     pub fn requires(&self, host: Host) -> &[&'static str] {
         match host {
             Host::Dom0 => &[],
-            Host::Template => &self.template_needs,
+            Host::Template => &self.fedora_needs,
         }
+    }
+
+    /// The packages that the template's Debian package depends on beyond what its file in
+    /// `rpmspec/` names. None if no app qube has a Debian template: there is no such package then.
+    pub fn depends(&self) -> &[&'static str] {
+        &self.debian_needs
     }
 
     /// The tree of a host.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::package_file;
+use super::{debian_package_file, package_file};
 use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server, release_of};
 use crate::openclaw;
 use crate::provider::{Need, PROVIDERS, Provider};
@@ -241,14 +241,17 @@ fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
         .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
 }
 
-/// What the template package requires for the app qubes of a deployment.
-pub(super) fn template_needs(deployment: &Deployment) -> Vec<&'static str> {
+/// What the template package of a distribution draws in for the app qubes of a deployment.
+pub(super) fn template_needs(deployment: &Deployment, os: Os) -> Vec<&'static str> {
     let mut all: Vec<_> = deployment
         .servers
         .iter()
-        .filter(|server| server.class == Class::App)
+        .filter(|server| server.class == Class::App && server.os == os)
         .flat_map(needs)
-        .map(|need| need.requires)
+        .map(|need| match os {
+            Os::Debian => need.debian,
+            Os::Fedora => need.requires,
+        })
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -392,7 +395,8 @@ pub(super) struct Common {
     node_bin: String,
     openclaw_cli: String,
     openclaw_gateway: String,
-    template_package: String,
+    /// The template package's file name, by distribution.
+    template_packages: BTreeMap<&'static str, String>,
     examples: Vec<&'static str>,
     /// The providers that need a key.
     keys: Vec<KeyView>,
@@ -411,7 +415,10 @@ impl Common {
             node_bin: openclaw::node_bin(),
             openclaw_cli: openclaw::cli(),
             openclaw_gateway: openclaw::gateway(),
-            template_package: package_file(Host::Template, &deployment.package),
+            template_packages: BTreeMap::from([
+                ("debian", debian_package_file(&deployment.package)),
+                ("fedora", package_file(Host::Template, &deployment.package)),
+            ]),
             examples: examples.iter().map(|(name, _)| *name).collect(),
             keys: PROVIDERS.iter().filter_map(KeyView::of).collect(),
             all_providers: PROVIDERS

@@ -2,5 +2,7 @@
 
 //! Where generated files go: a directory, or a package. There is no other way out.
 
+pub mod deb;
 pub mod directory;
 pub mod rpm;
+mod spec;

@@ -6,46 +6,11 @@ use rpm::{
     BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder, Scriptlet,
     Timestamp,
 };
-use serde::Deserialize;
 
+use super::spec::Spec;
 use crate::model::PackageVersion;
 use crate::plan::{Plan, package_name};
 use crate::tree::{Content, Entry, Host, HostPath, Role};
-
-/// What a package says of itself, from its file in `rpmspec/`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Spec {
-    summary: String,
-    description: String,
-    group: String,
-    packager: String,
-    /// Packages, each alone or with ` >= ` and a version.
-    requires: Vec<String>,
-    post_install: Option<String>,
-    pre_uninstall: Option<String>,
-    changelog: Vec<Change>,
-}
-
-/// One entry of a package's changelog.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    version: String,
-    /// Seconds since 1970.
-    time: u32,
-    text: String,
-}
-
-impl Spec {
-    fn of(host: Host) -> Self {
-        let text = match host {
-            Host::Dom0 => include_str!("../../rpmspec/dom0.toml"),
-            Host::Template => include_str!("../../rpmspec/template.toml"),
-        };
-        toml::from_str(text).expect("the files in rpmspec/ are in order")
-    }
-}
 
 /// Builds the package of a host.
 ///

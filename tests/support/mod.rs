@@ -114,7 +114,8 @@ impl Built {
         let output = folder.path().join("out");
         let printed = stdout(tool().arg("build").args(args).arg("--output").arg(&output));
         let packages: Vec<_> = printed.lines().map(PathBuf::from).collect();
-        let [dom0, template] = packages.as_slice() else {
+        // And a Debian package, where an app qube needs one.
+        let [dom0, template, ..] = packages.as_slice() else {
             panic!("not two packages: {printed}");
         };
         Built {

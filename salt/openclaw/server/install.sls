@@ -11,7 +11,7 @@ openclaw-install-template-package:
     - failhard: True
     - comment: >-
         <{ server.template }> lacks a program that <{ server.name }> needs. Install the package
-        <{ template_package }> in it, shut it down, restart <{ server.name }>, and apply again.
+        <{ template_packages[server.os] }> in it, shut it down, restart <{ server.name }>, and apply again.
     - unless:
 <% for program in server.programs %>
       - test -x <{ program }>
