@@ -18,6 +18,7 @@ pub mod openclaw;
 pub mod plan;
 pub mod provider;
 pub mod render;
+pub mod sbom;
 pub mod sink;
 pub mod tree;
 pub mod verify;

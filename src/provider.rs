@@ -4,6 +4,7 @@
 //! states or unit under `salt/openclaw/providers/` and `templates/qube/` if it brings a service
 //! of its own, and its examples.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{Memory, Port};
@@ -35,8 +36,8 @@ pub struct Provider {
     pub needs: &'static [Need],
     /// The states that install its tooling, a template under `salt/openclaw/providers/`.
     pub install: Option<&'static str>,
-    /// Names for the templates of those states and files: pinned versions and their hashes.
-    pub pins: &'static [(&'static str, &'static str)],
+    /// The programs that those states fetch.
+    pub pins: &'static [Pin],
     /// The commands that its tooling puts below `/usr/local/bin`, each a template in
     /// `templates/qube/usr/local/bin/`.
     pub commands: &'static [&'static str],
@@ -44,6 +45,23 @@ pub struct Provider {
     pub files: &'static [ServiceFile],
     /// The user units that run it, which are among its files.
     pub units: &'static [Unit],
+}
+
+/// A program that a provider's states fetch.
+#[derive(Debug, Serialize)]
+pub struct Pin {
+    /// What those states call it.
+    #[serde(skip)]
+    pub name: &'static str,
+    /// Its package URL, without the version (<https://github.com/package-url/purl-spec>).
+    #[serde(skip)]
+    pub package: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Where it is fetched from: a URL, or Go's path of a program.
+    pub source: &'static str,
+    /// Of the archive. None where Go's checksum database says what a version is.
+    pub sha256: Option<&'static str>,
 }
 
 /// A provider's key, which its user enters in the qube.
@@ -128,20 +146,20 @@ pub static PROVIDERS: &[Provider] = &[
         // The proxy has no releases: this is its main branch of 2026-02-15. Cursor publishes no
         // hashes: this one is what public packagings of the version state.
         pins: &[
-            (
-                "proxy_module",
-                "github.com/menezmethod/openclaw-cursor/cmd/openclaw-cursor",
-            ),
-            ("proxy_version", "v0.0.0-20260215072851-fc4b5ca1d3dc"),
-            ("agent_version", "2026.09.28-64d2043"),
-            (
-                "agent_url",
-                "https://downloads.cursor.com/lab/2026.09.28-64d2043/linux/x64/agent-cli-package.tar.gz",
-            ),
-            (
-                "agent_sha256",
-                "6e4cd936a4866b8a77c50ff51a564460d715772fabc477a01aa0f0455d9559f0",
-            ),
+            Pin {
+                name: "proxy",
+                package: "pkg:golang/github.com/menezmethod/openclaw-cursor",
+                version: "v0.0.0-20260215072851-fc4b5ca1d3dc",
+                source: "github.com/menezmethod/openclaw-cursor/cmd/openclaw-cursor",
+                sha256: None,
+            },
+            Pin {
+                name: "agent",
+                package: "pkg:generic/cursor-agent",
+                version: "2026.09.28-64d2043",
+                source: "https://downloads.cursor.com/lab/2026.09.28-64d2043/linux/x64/agent-cli-package.tar.gz",
+                sha256: Some("6e4cd936a4866b8a77c50ff51a564460d715772fabc477a01aa0f0455d9559f0"),
+            },
         ],
         commands: &["cursor-agent"],
         files: &[
@@ -250,17 +268,13 @@ pub static PROVIDERS: &[Provider] = &[
         }],
         install: Some("ollama.sls"),
         // The hash is also in sha256sum.txt of the release.
-        pins: &[
-            ("version", "v0.35.1"),
-            (
-                "url",
-                "https://github.com/ollama/ollama/releases/download/v0.35.1/ollama-linux-amd64.tar.zst",
-            ),
-            (
-                "sha256",
-                "9fcd79ac4575b2bd31b992eee18b1000c8ad126b451627c8f8cd091714cfbb10",
-            ),
-        ],
+        pins: &[Pin {
+            name: "program",
+            package: "pkg:github/ollama/ollama",
+            version: "v0.35.1",
+            source: "https://github.com/ollama/ollama/releases/download/v0.35.1/ollama-linux-amd64.tar.zst",
+            sha256: Some("9fcd79ac4575b2bd31b992eee18b1000c8ad126b451627c8f8cd091714cfbb10"),
+        }],
         commands: &["ollama", "openclaw-model"],
         files: &[ServiceFile {
             path: ".config/systemd/user/openclaw-ollama.service",

@@ -32,6 +32,8 @@ pub enum Command {
     Build(Output),
     /// Compare a generated directory or package with its manifest
     Verify(Verify),
+    /// Say what written packages consist of and bring, as a CycloneDX bill of materials
+    Sbom(Sbom),
     /// List the model providers
     Providers(Providers),
 }
@@ -78,6 +80,14 @@ pub struct Verify {
     /// The manifest [default: the MANIFEST.json in the directory, or beside the package]
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
+}
+
+/// What to say the parts of.
+#[derive(Args, Debug)]
+pub struct Sbom {
+    /// A directory that `build` or `package` wrote
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
 }
 
 /// How to list providers.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::args::{Cli, Command, Input, Output, Providers, Verify};
+use super::args::{Cli, Command, Input, Output, Providers, Sbom, Verify};
 use super::{Failure, colour, init, product, story};
 use crate::config;
 use crate::diagnostic;
@@ -14,6 +14,7 @@ use crate::manifest::{FILE_NAME, Manifest, Package};
 use crate::model::Deployment;
 use crate::plan::{Plan, debian_package_file, package_file};
 use crate::provider::PROVIDERS;
+use crate::sbom;
 use crate::sink::directory::Staging;
 use crate::sink::{deb, rpm};
 use crate::tree::Host;
@@ -31,6 +32,7 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Package(output) => write(output, false, true),
         Command::Build(output) => write(output, true, true),
         Command::Verify(args) => compare(args),
+        Command::Sbom(args) => bill_of_materials(args),
         Command::Providers(args) => providers(args),
     }
 }
@@ -221,6 +223,14 @@ fn compare(args: &Verify) -> Result<(), Failure> {
     }
     product(&(findings.join("\n") + "\n"))?;
     Err(Failure::Differs)
+}
+
+fn bill_of_materials(args: &Sbom) -> Result<(), Failure> {
+    let path = args.path.join(FILE_NAME);
+    let manifest = verify::manifest(&path).map_err(|error| Failure::BadInput(error.to_string()))?;
+    let bill = sbom::of(&manifest)
+        .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
+    product(&bill)
 }
 
 fn providers(args: &Providers) -> Result<(), Failure> {

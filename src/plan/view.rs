@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{debian_package_file, package_file};
 use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server, release_of};
 use crate::openclaw;
-use crate::provider::{Need, PROVIDERS, Provider};
+use crate::provider::{Need, PROVIDERS, Pin, Provider};
 use crate::tree::Host;
 
 /// The gateway's unit.
@@ -404,7 +404,7 @@ pub(super) struct Common {
     all_providers: String,
     /// Each provider's pins, under its name.
     #[serde(flatten)]
-    pins: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    pins: BTreeMap<&'static str, BTreeMap<&'static str, &'static Pin>>,
 }
 
 impl Common {
@@ -428,7 +428,12 @@ impl Common {
                 .join(" "),
             pins: PROVIDERS
                 .iter()
-                .map(|provider| (provider.name, provider.pins.iter().copied().collect()))
+                .map(|provider| {
+                    (
+                        provider.name,
+                        provider.pins.iter().map(|pin| (pin.name, pin)).collect(),
+                    )
+                })
                 .collect(),
         }
     }

@@ -4,7 +4,7 @@ openclaw-install-cursor-proxy:
   cmd.run:
     - failhard: True
     - name: >-
-        go install -trimpath <{ cursor.proxy_module }>@<{ cursor.proxy_version }>
+        go install -trimpath <{ cursor.proxy.source }>@<{ cursor.proxy.version }>
         && rm -rf /var/cache/openclaw-go
     - env:
       - CGO_ENABLED: '0'
@@ -17,7 +17,7 @@ openclaw-install-cursor-proxy:
       - XDG_CONFIG_HOME: /var/cache/openclaw-go/config
     - onchanges_in:
       - cmd: openclaw-install-restart
-    - unless: grep -qsaF <{ cursor.proxy_version }> /usr/local/bin/openclaw-cursor
+    - unless: grep -qsaF <{ cursor.proxy.version }> /usr/local/bin/openclaw-cursor
     - require:
       - <{ "test: openclaw-install-template-package" if server.class == "AppVM" else "pkg: openclaw-install-packages" }>
 
@@ -28,16 +28,16 @@ openclaw-install-cursor-agent:
     - failhard: True
     - name: >-
         curl --fail --silent --show-error --location --proto '=https' --retry 3
-        --output cursor-agent.tar.gz <{ cursor.agent_url }>
-        && echo '<{ cursor.agent_sha256 }>  cursor-agent.tar.gz' | sha256sum --check --quiet
+        --output cursor-agent.tar.gz <{ cursor.agent.source }>
+        && echo '<{ cursor.agent.sha256 }>  cursor-agent.tar.gz' | sha256sum --check --quiet
         && rm -rf /usr/local/lib/cursor-agent
-        && mkdir -p /usr/local/lib/cursor-agent/<{ cursor.agent_version }>
+        && mkdir -p /usr/local/lib/cursor-agent/<{ cursor.agent.version }>
         && tar --extract --gzip --no-same-owner --strip-components=1
-        --directory /usr/local/lib/cursor-agent/<{ cursor.agent_version }> --file cursor-agent.tar.gz
+        --directory /usr/local/lib/cursor-agent/<{ cursor.agent.version }> --file cursor-agent.tar.gz
         && rm cursor-agent.tar.gz
-        && echo <{ cursor.agent_version }> > /usr/local/lib/cursor-agent/VERSION
+        && echo <{ cursor.agent.version }> > /usr/local/lib/cursor-agent/VERSION
     - cwd: /var/tmp
-    - unless: grep -qxF <{ cursor.agent_version }> /usr/local/lib/cursor-agent/VERSION
+    - unless: grep -qxF <{ cursor.agent.version }> /usr/local/lib/cursor-agent/VERSION
     - require:
       - <{ "test: openclaw-install-template-package" if server.class == "AppVM" else "pkg: openclaw-install-packages" }>
 

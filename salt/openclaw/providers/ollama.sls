@@ -5,18 +5,18 @@ openclaw-install-ollama:
     - failhard: True
     - name: >-
         curl --fail --silent --show-error --location --proto '=https' --retry 3
-        --output ollama.tar.zst <{ ollama.url }>
-        && echo '<{ ollama.sha256 }>  ollama.tar.zst' | sha256sum --check --quiet
+        --output ollama.tar.zst <{ ollama.program.source }>
+        && echo '<{ ollama.program.sha256 }>  ollama.tar.zst' | sha256sum --check --quiet
         && rm -rf /usr/local/lib/ollama
         && mkdir -p /usr/local/lib/ollama
         && tar --extract --zstd --no-same-owner --directory /usr/local/lib/ollama
         --exclude 'lib/ollama/cuda*' --exclude 'lib/ollama/vulkan*' --file ollama.tar.zst
         && rm ollama.tar.zst
-        && echo <{ ollama.version }> > /usr/local/lib/ollama/VERSION
+        && echo <{ ollama.program.version }> > /usr/local/lib/ollama/VERSION
     - cwd: /var/tmp
     - onchanges_in:
       - cmd: openclaw-install-restart
-    - unless: grep -qxF <{ ollama.version }> /usr/local/lib/ollama/VERSION
+    - unless: grep -qxF <{ ollama.program.version }> /usr/local/lib/ollama/VERSION
     - require:
       - <{ "test: openclaw-install-template-package" if server.class == "AppVM" else "pkg: openclaw-install-packages" }>
 
