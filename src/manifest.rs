@@ -27,6 +27,9 @@ pub struct Manifest {
     pub dom0: Vec<Listed>,
     /// What the template package brings.
     pub template: Vec<Listed>,
+    /// The spec files beside this manifest, with which rpmbuild makes the same packages.
+    #[serde(default)]
+    pub specs: Vec<Package>,
     /// The packages beside this manifest.
     pub packages: Vec<Package>,
 }
@@ -83,7 +86,7 @@ impl Listed {
     }
 }
 
-/// One package.
+/// One package or spec file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
@@ -112,6 +115,7 @@ impl Manifest {
         deployment: &Deployment,
         source_date_epoch: u32,
         plan: &Plan,
+        specs: Vec<Package>,
         packages: Vec<Package>,
     ) -> Self {
         let list = |host| {
@@ -127,6 +131,7 @@ impl Manifest {
             input: serde_json::to_value(deployment).expect("a deployment is representable"),
             dom0: list(Host::Dom0),
             template: list(Host::Template),
+            specs,
             packages,
         }
     }

@@ -16,6 +16,8 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax:
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// Everything in `salt/`, the formula.
 static SALT: Dir = include_dir!("$CARGO_MANIFEST_DIR/salt");
+/// Everything in `rpmspec/`, what the packages say of themselves.
+static RPMSPEC: Dir = include_dir!("$CARGO_MANIFEST_DIR/rpmspec");
 
 /// The text of an embedded file, by its path in the repository.
 ///
@@ -29,6 +31,7 @@ fn find(path: &str) -> Option<&'static str> {
     let file = match path.split_once('/')? {
         ("templates", rest) => TEMPLATES.get_file(rest),
         ("salt", rest) => SALT.get_file(rest),
+        ("rpmspec", rest) => RPMSPEC.get_file(rest),
         _ => None,
     };
     file?.contents_utf8()
@@ -54,6 +57,7 @@ impl Renderer {
         env.set_loader(|path| Ok(find(path).map(str::to_owned)));
         env.set_formatter(write_atom);
         env.add_filter("block_yaml", block_yaml);
+        env.add_filter("rpm_text", rpm_text);
         Renderer(env)
     }
 
@@ -94,6 +98,11 @@ fn block_yaml(value: &Value, indent: usize) -> Result<Value, Error> {
     write_yaml(&mut text, &json, indent);
     text.truncate(text.trim_end().len());
     Ok(Value::from_safe_string(text))
+}
+
+/// Text that means itself in a spec file: rpm expands what follows a percent sign.
+fn rpm_text(text: &str) -> Value {
+    Value::from_safe_string(text.trim().replace('%', "%%"))
 }
 
 fn write_yaml(out: &mut String, value: &serde_json::Value, indent: usize) {

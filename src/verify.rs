@@ -88,7 +88,8 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String
             }
         }
     }
-    for package in &manifest.packages {
+    let specs = manifest.specs.iter().filter(|_| has_trees);
+    for package in manifest.packages.iter().chain(specs) {
         let on_disk = path.join(&package.file);
         match fs::read(&on_disk) {
             Ok(bytes) if sha256(&bytes) == package.sha256 => {}

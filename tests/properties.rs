@@ -217,7 +217,7 @@ fn what_is_accepted_stays_in_its_place() {
         let target = folder.path().join(count.get().to_string());
         let staging = Staging::new(&target, TIME).unwrap();
         staging.tree("dom0", plan.tree(Host::Dom0)).unwrap();
-        let manifest = Manifest::new(&deployment, TIME, &plan, Vec::new());
+        let manifest = Manifest::new(&deployment, TIME, &plan, Vec::new(), Vec::new());
         staging
             .file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)
             .unwrap();

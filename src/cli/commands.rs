@@ -16,7 +16,7 @@ use crate::plan::{Plan, debian_package_file, package_file};
 use crate::provider::PROVIDERS;
 use crate::sbom;
 use crate::sink::directory::Staging;
-use crate::sink::{deb, rpm};
+use crate::sink::{deb, rpm, specfile};
 use crate::tree::Host;
 use crate::verify;
 
@@ -157,12 +157,18 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
     };
     let staging = Staging::new(&output.output, epoch).map_err(refused)?;
 
-    let mut packages = Vec::new();
+    let (mut specs, mut packages) = (Vec::new(), Vec::new());
     for host in Host::ALL {
         if with_trees {
             staging
                 .tree(host.name(), plan.tree(host))
                 .map_err(refused)?;
+            let text = specfile::text(host, &plan, &deployment.package);
+            let path = specfile::path(host);
+            staging
+                .file(&path, text.as_bytes(), 0o644)
+                .map_err(refused)?;
+            specs.push(Package::new(path, text.as_bytes()));
         }
         if with_packages {
             let bytes = rpm::build(host, &plan, &deployment.package, epoch).map_err(|error| {
@@ -184,7 +190,7 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
         .iter()
         .map(|package| output.output.join(&package.file))
         .collect();
-    let manifest = Manifest::new(&deployment, epoch, &plan, packages);
+    let manifest = Manifest::new(&deployment, epoch, &plan, specs, packages);
     staging
         .file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)
         .map_err(refused)?;

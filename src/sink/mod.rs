@@ -6,3 +6,4 @@ pub mod deb;
 pub mod directory;
 pub mod rpm;
 mod spec;
+pub mod specfile;

@@ -53,10 +53,10 @@ pub fn build(
         builder.requires(Dependency::any(*name));
     }
     if let Some(script) = spec.post_install {
-        builder.post_install_script(shell(script));
+        builder.post_install_script(shell(&script));
     }
     if let Some(script) = spec.pre_uninstall {
-        builder.pre_uninstall_script(shell(script));
+        builder.pre_uninstall_script(shell(&script));
     }
     for change in spec.changelog {
         let by = format!("{} - {}", spec.packager, change.version);
@@ -71,8 +71,8 @@ pub fn build(
     Ok(bytes)
 }
 
-fn shell(script: String) -> Scriptlet {
-    Scriptlet::new(script).prog(vec!["/bin/sh"])
+fn shell(script: &str) -> Scriptlet {
+    Scriptlet::new(script.trim()).prog(vec!["/bin/sh"])
 }
 
 fn add(

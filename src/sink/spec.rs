@@ -2,13 +2,13 @@
 
 //! What a package says of itself, whatever its format.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tree::Host;
 
 /// A file of `rpmspec/`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all(deserialize = "kebab-case"))]
 pub(super) struct Spec {
     pub summary: String,
     pub description: String,
@@ -22,11 +22,13 @@ pub(super) struct Spec {
 }
 
 /// One entry of a package's changelog.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
     pub version: String,
-    /// Seconds since 1970.
+    /// Its day, as spec files have it.
+    pub day: String,
+    /// The noon of that day, in seconds since 1970.
     pub time: u32,
     pub text: String,
 }
