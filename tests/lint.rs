@@ -8,22 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Built, examples, from_setup, has_program, repository, said, stdout};
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
+use support::{Built, examples, files, from_setup, has_program, repository, said, stdout};
 
 fn with_suffix(folder: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
     let mut found = files(folder);

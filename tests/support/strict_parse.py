@@ -17,7 +17,7 @@ import jinja2
 import yaml
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """YAML 1.1 as Salt reads it, without keys that are there twice."""
 
     def construct_mapping(self, node, deep=False):
