@@ -10,6 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::{FILE_NAME, Kind, Listed, Manifest, octal};
+use crate::openpgp::Certificate;
+use crate::rpmfile::Parts;
 use crate::sink::deb;
 use crate::tree::{Host, sha256};
 
@@ -24,6 +26,10 @@ pub enum Error {
     Package(PathBuf, rpm::Error),
     /// The Debian package is not one.
     Deb(PathBuf, io::Error),
+    /// The package is not one, for this reason.
+    NoPackage(PathBuf, String),
+    /// The manifest lists no package.
+    NoPackages(PathBuf),
     /// The package is not one that the manifest lists.
     Unlisted(PathBuf, PathBuf),
 }
@@ -41,6 +47,15 @@ impl fmt::Display for Error {
             Error::Deb(path, error) => {
                 write!(f, "{} is not a Debian package: {error}", path.display())
             }
+            Error::NoPackage(path, reason) => {
+                write!(f, "{} is not an RPM package: {reason}", path.display())
+            }
+            Error::NoPackages(path) => write!(
+                f,
+                "{} lists no packages\nhelp: leave out --key, or name a folder that `package` or \
+                 `build` wrote",
+                path.display()
+            ),
             Error::Unlisted(package, manifest) => write!(
                 f,
                 "{} does not list {}",
@@ -238,6 +253,47 @@ pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>,
     Ok(findings)
 }
 
+/// The RPM packages of a directory that are there, of those that a manifest lists, by default its
+/// own. A Debian package has no signature of its own.
+///
+/// # Errors
+/// If the manifest cannot be read, or lists none.
+pub fn packages(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
+    let own = path.join(FILE_NAME);
+    let manifest_path = manifest_path.unwrap_or(&own);
+    let packages = manifest(manifest_path)?.packages;
+    if packages.is_empty() {
+        return Err(Error::NoPackages(manifest_path.to_owned()));
+    }
+    let mut found: Vec<_> = packages
+        .into_iter()
+        .map(|package| path.join(package.file))
+        .filter(|package| !is_debian(package))
+        .collect();
+    // One that is missing is a difference from the manifest.
+    found.retain(|package| package.exists());
+    Ok(found)
+}
+
+/// Checks a package's digests, and that it is signed by this key, as dom0 would. Each fault is one
+/// line.
+///
+/// # Errors
+/// If it cannot be read, or is no package.
+pub fn signature(path: &Path, key: &Certificate) -> Result<Vec<String>, Error> {
+    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
+    let parts = Parts::read(&bytes).map_err(|reason| Error::NoPackage(path.to_owned(), reason))?;
+    let findings = parts.findings(key).into_iter();
+    Ok(findings
+        .map(|finding| format!("{}: {finding}", path.display()))
+        .collect())
+}
+
+/// Whether a package is Debian's, by its name.
+fn is_debian(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "deb")
+}
+
 /// A package as it is read back.
 struct Unpacked {
     name: String,
@@ -258,7 +314,7 @@ struct UnpackedEntry {
 
 impl Unpacked {
     fn read(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        if path.extension().is_some_and(|extension| extension == "deb") {
+        if is_debian(path) {
             Unpacked::deb(bytes).map_err(|error| Error::Deb(path.to_owned(), error))
         } else {
             Unpacked::rpm(bytes).map_err(|error| Error::Package(path.to_owned(), error))

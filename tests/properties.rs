@@ -42,7 +42,7 @@ fn generate(text: &str) {
         let plan = Plan::new(&deployment);
         assert_eq!(plan, Plan::new(&deployment));
         for host in Host::ALL {
-            let build = || rpm::build(host, &plan, &deployment.package, TIME).unwrap();
+            let build = || rpm::build(host, &plan, &deployment.package, TIME, None).unwrap();
             assert_eq!(build(), build());
         }
     }

@@ -27,10 +27,10 @@ pub enum Command {
     /// Write the files of both packages into a directory, to be read
     Generate(Output),
     /// Write both RPM packages into a directory
-    Package(Output),
+    Package(Packages),
     /// Write the files and the packages into a directory, and the packages' paths to stdout
-    Build(Output),
-    /// Compare a generated directory or package with its manifest
+    Build(Packages),
+    /// Compare a generated directory or package with its manifest, or check signatures
     Verify(Verify),
     /// Say what written packages consist of and bring, as a CycloneDX bill of materials
     Sbom(Sbom),
@@ -60,6 +60,35 @@ pub struct Output {
     pub input: Input,
 }
 
+/// A configuration, where to write, and what to sign with.
+#[derive(Args, Debug)]
+pub struct Packages {
+    /// Where to write what.
+    #[command(flatten)]
+    pub output: Output,
+    /// What to sign with.
+    #[command(flatten)]
+    pub signing: Signing,
+}
+
+/// What to sign with.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Signing")]
+pub struct Signing {
+    /// Sign the packages with this OpenPGP secret key
+    #[arg(long, value_name = "FILE", group = "signer")]
+    pub sign: Option<PathBuf>,
+    /// Read the key's passphrase from this file descriptor [default: ask on the terminal]
+    #[arg(long, value_name = "N", requires = "sign")]
+    pub passphrase_fd: Option<u32>,
+    /// Sign the packages with this key of gpg's: in gpg-agent, another qube, or on a card
+    #[arg(long, value_name = "KEYID", group = "signer")]
+    pub sign_gpg: Option<String>,
+    /// The program to sign with, such as qubes-gpg-client-wrapper [default: gpg]
+    #[arg(long, value_name = "PROGRAM", requires = "sign_gpg")]
+    pub gpg_program: Option<PathBuf>,
+}
+
 /// A file to begin with.
 #[derive(Args, Debug)]
 pub struct Init {
@@ -80,6 +109,10 @@ pub struct Verify {
     /// The manifest [default: the MANIFEST.json in the directory, or beside the package]
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
+    /// Check digests and signatures with this OpenPGP public key; a package is then compared with
+    /// a manifest only if --manifest names one
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// What to say the parts of.

@@ -6,12 +6,13 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::args::{Cli, Command, Input, Output, Providers, Sbom, Verify};
+use super::args::{Cli, Command, Input, Output, Providers, Sbom, Signing, Verify};
 use super::{Failure, colour, init, product, story};
 use crate::config;
 use crate::diagnostic;
 use crate::manifest::{FILE_NAME, Manifest, Package};
 use crate::model::Deployment;
+use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::{Plan, debian_package_file, package_file};
 use crate::provider::PROVIDERS;
 use crate::sbom;
@@ -28,9 +29,9 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Check(input) => check(input),
-        Command::Generate(output) => write(output, true, false),
-        Command::Package(output) => write(output, false, true),
-        Command::Build(output) => write(output, true, true),
+        Command::Generate(output) => write(output, true, None),
+        Command::Package(args) => write(&args.output, false, Some(&args.signing)),
+        Command::Build(args) => write(&args.output, true, Some(&args.signing)),
         Command::Verify(args) => compare(args),
         Command::Sbom(args) => bill_of_materials(args),
         Command::Providers(args) => providers(args),
@@ -144,12 +145,53 @@ fn not_in_the_future(epoch: u32) -> Result<(), Failure> {
     )))
 }
 
-fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), Failure> {
+/// The bytes of a key file.
+fn read_key(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let shown = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => Ok((shown, bytes)),
+        Err(error) => Err(Failure::BadInput(format!(
+            "{shown}: {error}\nhelp: name a key file that can be read"
+        ))),
+    }
+}
+
+impl From<openpgp::Error> for Failure {
+    fn from(error: openpgp::Error) -> Self {
+        match error {
+            openpgp::Error::Refused(refused) => Failure::BadInput(refused.to_string()),
+            openpgp::Error::System(problem) => Failure::System(problem),
+        }
+    }
+}
+
+/// What to sign with, if anything.
+fn signer(signing: &Signing) -> Result<Option<Signer>, Failure> {
+    if let Some(path) = &signing.sign {
+        let (shown, bytes) = read_key(path)?;
+        let passphrase = match signing.passphrase_fd {
+            Some(number) => Passphrase::Descriptor(number),
+            None => Passphrase::Terminal,
+        };
+        let key = SecretKey::read(&shown, &bytes, &passphrase)?;
+        return Ok(Some(Signer::Key(Box::new(key))));
+    }
+    let Some(key) = &signing.sign_gpg else {
+        return Ok(None);
+    };
+    let program = signing.gpg_program.as_deref().unwrap_or(Path::new("gpg"));
+    Ok(Some(Signer::Gpg(Box::new(Gpg::new(program, key)?))))
+}
+
+/// Writes trees, and packages if `packages` says how to sign them.
+fn write(output: &Output, with_trees: bool, packages: Option<&Signing>) -> Result<(), Failure> {
+    let with_packages = packages.is_some();
     let deployment = read(&output.input)?;
     let epoch = source_date_epoch()?;
     if with_packages {
         not_in_the_future(epoch)?;
     }
+    let signer = packages.map(signer).transpose()?.flatten();
     let plan = Plan::new(&deployment);
     let refused = |error: crate::sink::directory::Error| match error {
         crate::sink::directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),
@@ -171,9 +213,11 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
             specs.push(Package::new(path, text.as_bytes()));
         }
         if with_packages {
-            let bytes = rpm::build(host, &plan, &deployment.package, epoch).map_err(|error| {
-                Failure::System(format!("the {} package: {error}", host.name()))
-            })?;
+            let bytes = rpm::build(host, &plan, &deployment.package, epoch, signer.as_ref())
+                .map_err(|error| match error {
+                    rpm::Error::Signing(error) => error.into(),
+                    error => Failure::System(format!("the {} package: {error}", host.name())),
+                })?;
             let file = package_file(host, &deployment.package);
             staging.file(&file, &bytes, 0o644).map_err(refused)?;
             packages.push(Package::new(file, &bytes));
@@ -196,7 +240,9 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
         .map_err(refused)?;
     staging.publish().map_err(refused)?;
 
-    if with_packages {
+    if let Some(signer) = &signer {
+        story(&format!("signed with {}", signer.certificate()));
+    } else if with_packages {
         story(
             "warning: the packages are not signed: dom0's updater refuses them; install them by \
              hand, on a machine for development",
@@ -217,14 +263,33 @@ fn write(output: &Output, with_trees: bool, with_packages: bool) -> Result<(), F
 
 fn compare(args: &Verify) -> Result<(), Failure> {
     let manifest = args.manifest.as_deref();
-    let findings = if args.path.is_dir() {
-        verify::directory(&args.path, manifest)
-    } else {
-        verify::package(&args.path, manifest)
+    let refused = |error: verify::Error| Failure::BadInput(error.to_string());
+    let is_directory = args.path.is_dir();
+    let mut findings = Vec::new();
+    let mut praise = Vec::new();
+    if is_directory {
+        findings.extend(verify::directory(&args.path, manifest).map_err(refused)?);
+        praise.push("as its manifest says".to_owned());
+    } else if args.key.is_none() || manifest.is_some() {
+        findings.extend(verify::package(&args.path, manifest).map_err(refused)?);
+        praise.push("as its manifest says".to_owned());
     }
-    .map_err(|error| Failure::BadInput(error.to_string()))?;
+    if let Some(path) = &args.key {
+        let (shown, bytes) = read_key(path)?;
+        let key = Certificate::read(&shown, &bytes)
+            .map_err(|refused| Failure::BadInput(refused.to_string()))?;
+        let packages = if is_directory {
+            verify::packages(&args.path, manifest).map_err(refused)?
+        } else {
+            vec![args.path.clone()]
+        };
+        for package in packages {
+            findings.extend(verify::signature(&package, &key).map_err(refused)?);
+        }
+        praise.push(format!("signed by {key}"));
+    }
     if findings.is_empty() {
-        story(&format!("{}: as its manifest says", args.path.display()));
+        story(&format!("{}: {}", args.path.display(), praise.join(", ")));
         return Ok(());
     }
     product(&(findings.join("\n") + "\n"))?;

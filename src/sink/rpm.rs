@@ -2,6 +2,8 @@
 
 //! A tree as an RPM package: v4, noarch, gzip, the same bytes for the same tree.
 
+use std::fmt;
+
 use rpm::{
     BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder, Scriptlet,
     Timestamp,
@@ -9,19 +11,52 @@ use rpm::{
 
 use super::spec::Spec;
 use crate::model::PackageVersion;
+use crate::openpgp::{self, Signer};
 use crate::plan::{Plan, package_name};
+use crate::rpmfile::Parts;
 use crate::tree::{Content, Entry, Host, HostPath, Role};
 
-/// Builds the package of a host.
+/// Why there is no package.
+#[derive(Debug)]
+pub enum Error {
+    /// What the `rpm` crate refuses, which the tests rule out for every plan.
+    Rpm(rpm::Error),
+    /// It could not be signed.
+    Signing(openpgp::Error),
+    /// It was signed, and the signature is not in it as it should be.
+    Signed(Vec<String>),
+}
+
+impl From<rpm::Error> for Error {
+    fn from(error: rpm::Error) -> Self {
+        Error::Rpm(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Rpm(error) => error.fmt(f),
+            Error::Signing(error) => error.fmt(f),
+            Error::Signed(findings) => write!(f, "signed in vain: {}", findings.join("; ")),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Builds the package of a host, and signs it if there is something to sign with.
 ///
 /// # Errors
-/// What the `rpm` crate refuses, which the tests rule out for every plan.
+/// If it could not be built, or not be signed: there is never an unsigned package in place of a
+/// signed one.
 pub fn build(
     host: Host,
     plan: &Plan,
     version: &PackageVersion,
     source_date_epoch: u32,
-) -> Result<Vec<u8>, rpm::Error> {
+    signer: Option<&Signer>,
+) -> Result<Vec<u8>, Error> {
     let spec = Spec::of(host);
     let config = BuildConfig::v4()
         .source_date(source_date_epoch)
@@ -66,9 +101,27 @@ pub fn build(
         add(&mut builder, path, entry, Timestamp(source_date_epoch))?;
     }
 
+    let mut package = builder.build()?;
     let mut bytes = Vec::new();
-    builder.build()?.write(&mut bytes)?;
-    Ok(bytes)
+    let Some(signer) = signer else {
+        package.write(&mut bytes)?;
+        return Ok(bytes);
+    };
+    let signature = signer
+        .sign(&package.header_bytes()?, source_date_epoch)
+        .map_err(Error::Signing)?;
+    package.apply_signature(signature)?;
+    package.write(&mut bytes)?;
+    // The crate has been known to drop a signature without a word.
+    let findings = match Parts::read(&bytes) {
+        Ok(parts) => parts.findings(signer.certificate()),
+        Err(reason) => vec![reason],
+    };
+    if findings.is_empty() {
+        Ok(bytes)
+    } else {
+        Err(Error::Signed(findings))
+    }
 }
 
 fn shell(script: &str) -> Scriptlet {

@@ -22,5 +22,5 @@ fuzz_target!(|text: &str| {
         return;
     };
     let plan = Plan::new(&deployment);
-    rpm::build(Host::Template, &plan, &deployment.package, 0).expect("a plan can be packed");
+    rpm::build(Host::Template, &plan, &deployment.package, 0, None).expect("a plan can be packed");
 });

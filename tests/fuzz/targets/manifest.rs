@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Any bytes as a package, with a manifest that lists it, and as a manifest: an answer, never a
-//! crash.
+//! Any bytes as a package, with a manifest that lists it, as a manifest, and as a key: an answer,
+//! never a crash.
 
 #![no_main]
 
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
+use openclaw_formula::openpgp::Certificate;
+use openclaw_formula::rpmfile::Parts;
 use openclaw_formula::verify;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,4 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
     fs::write(&manifest, listed.to_string()).expect("a file can be written");
     let _ = verify::package(&package, None);
+
+    let _ = Parts::read(bytes);
+    let _ = Certificate::read("KEY.asc", bytes);
 });

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! OpenPGP as far as packages need it: which keys and signatures dom0 takes, how a signature is
+//! made, and how one is read.
+//!
+//! The rules are those of dom0's updater, which asks rpm, which asks Sequoia, and of
+//! [RFC 9580](https://www.rfc-editor.org/rfc/rfc9580.html). A key that breaks one is refused
+//! before anything is signed with it, because dom0 would say so only at the end of a long way.
+
+mod certificate;
+mod gpg;
+mod passphrase;
+mod secret;
+mod signature;
+
+use std::fmt;
+use std::time::SystemTime;
+
+pub use certificate::Certificate;
+pub use gpg::Gpg;
+pub use passphrase::Passphrase;
+pub use secret::SecretKey;
+
+/// Why a key or a signature cannot be used.
+#[derive(Debug)]
+pub enum Error {
+    /// What the user named breaks a rule.
+    Refused(Refused),
+    /// The system, or another program, did not do what it was asked.
+    System(String),
+}
+
+/// What breaks which rule, and what to do instead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    problem: String,
+    rule: &'static str,
+    fix: String,
+}
+
+impl Refused {
+    fn new(problem: impl Into<String>, rule: &'static str, fix: impl Into<String>) -> Self {
+        Refused {
+            problem: problem.into(),
+            rule,
+            fix: fix.into(),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Error::Refused(refused)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}\nrule: {}\nhelp: {}",
+            self.problem, self.rule, self.fix
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(refused) => refused.fmt(f),
+            Error::System(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What makes signatures.
+#[derive(Debug)]
+pub enum Signer {
+    /// A secret key from a file.
+    Key(Box<SecretKey>),
+    /// The user's gpg.
+    Gpg(Box<Gpg>),
+}
+
+impl Signer {
+    /// The public key that the signatures are checked with.
+    pub fn certificate(&self) -> &Certificate {
+        match self {
+            Signer::Key(key) => key.certificate(),
+            Signer::Gpg(gpg) => gpg.certificate(),
+        }
+    }
+
+    /// Signs `data`, and checks the signature: what this returns, dom0 takes.
+    ///
+    /// A key from a file signs at `time`, or as soon after as it is valid, so that the same
+    /// input gives the same signature. gpg signs at the present time.
+    ///
+    /// # Errors
+    /// If no signature could be made, or dom0 would refuse it.
+    pub fn sign(&self, data: &[u8], time: u32) -> Result<Vec<u8>, Error> {
+        let signature = match self {
+            Signer::Key(key) => key.sign(data, time)?,
+            Signer::Gpg(gpg) => gpg.sign(data)?,
+        };
+        self.certificate()
+            .check(&signature, data)
+            .map_err(|reason| {
+                Error::System(format!(
+                    "the signature by {} is of no use: {reason}",
+                    self.certificate()
+                ))
+            })?;
+        Ok(signature)
+    }
+}
+
+/// The present time, in seconds since 1970.
+fn now() -> u32 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| {
+            u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+        })
+}

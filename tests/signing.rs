@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Signed packages, with keys of the real gpg, judged by the real rpm.
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use support::gnupg::{Gnupg, Keyring};
+use support::{has_program, said, stdout, tool};
+use tempfile::TempDir;
+
+const DOM0: &str = "openclaw-formula-dom0-0.1.0-1.noarch.rpm";
+
+fn can_run() -> bool {
+    has_program("gpg") && has_program("rpmkeys")
+}
+
+/// A folder with keys, and where to build.
+struct Bench {
+    gnupg: Gnupg,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench {
+            gnupg: Gnupg::new(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes a key without a passphrase, and writes its files.
+    fn key(&self, name: &str, algorithm: &str) -> Key {
+        self.gnupg.key(name, algorithm, "sign", "");
+        self.files(name)
+    }
+
+    fn files(&self, name: &str) -> Key {
+        Key {
+            public: self.gnupg.public(name, self.path()),
+            secret: self.gnupg.secret(name, "", self.path()),
+        }
+    }
+
+    fn package(&self, output: &str, arguments: &[&str]) -> Command {
+        let mut command = tool();
+        command
+            .current_dir(self.path())
+            .env("GNUPGHOME", self.gnupg.home())
+            .args(["package", "--output", output])
+            .args(arguments);
+        command
+    }
+
+    /// Builds, and returns dom0's package.
+    #[track_caller]
+    fn build(&self, output: &str, arguments: &[&str]) -> PathBuf {
+        stdout(&mut self.package(output, arguments));
+        self.path().join(output).join(DOM0)
+    }
+}
+
+struct Key {
+    public: PathBuf,
+    secret: PathBuf,
+}
+
+impl Key {
+    fn sign(&self) -> [&str; 2] {
+        ["--sign", self.secret.to_str().unwrap()]
+    }
+}
+
+fn verify(key: &Path, package: &Path) -> Output {
+    tool()
+        .arg("verify")
+        .arg("--key")
+        .args([key, package])
+        .output()
+        .unwrap()
+}
+
+/// Our opinion and rpm's of a package, which must be the same, and this one.
+#[track_caller]
+fn judge(what: &str, key: &Path, keyring: &Keyring, package: &Path, good: bool) {
+    let theirs = keyring.check(package);
+    let ours = verify(key, package);
+    let (theirs_said, ours_said) = (said(&theirs), said(&ours));
+    assert_eq!(theirs.status.success(), good, "{what}: rpm: {theirs_said}");
+    assert_eq!(ours.status.success(), good, "{what}: ours: {ours_said}");
+    assert!(
+        good || matches!(ours.status.code(), Some(1 | 2)),
+        "{what}: {ours_said}"
+    );
+}
+
+/// How long the signatures' part of a package is, the lead included.
+fn signatures_end(package: &[u8]) -> usize {
+    let number = |at: usize| u32::from_be_bytes(package[at..at + 4].try_into().unwrap()) as usize;
+    96 + (16 + 16 * number(104) + number(108)).next_multiple_of(8)
+}
+
+fn payload_start(package: &[u8]) -> usize {
+    let header = signatures_end(package);
+    let number = |at: usize| u32::from_be_bytes(package[at..at + 4].try_into().unwrap()) as usize;
+    header + 16 + 16 * number(header + 8) + number(header + 12)
+}
+
+#[test]
+fn rpm_and_verify_agree_on_every_package() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    let key = bench.key("packages", "ed25519");
+    let other = bench.key("other", "ed25519");
+    let keyring = Keyring::new(&key.public);
+    let good = bench.build("out", &key.sign());
+    let unsigned = fs::read(bench.build("unsigned", &[])).unwrap();
+    let wrong = fs::read(bench.build("other", &other.sign())).unwrap();
+    let template = bench
+        .path()
+        .join("out")
+        .join(DOM0.replace("dom0", "template"));
+    judge("dom0", &key.public, &keyring, &good, true);
+    judge("template", &key.public, &keyring, &template, true);
+
+    let good = fs::read(good).unwrap();
+    let template = fs::read(template).unwrap();
+    let (header, payload) = (signatures_end(&good), payload_start(&good));
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let extended = [good.as_slice(), b"\0"].concat();
+    let exchanged = [&template[..signatures_end(&template)], &good[header..]].concat();
+    // Where the signature itself is: version 4, over bytes, EdDSA, SHA-256.
+    let signature = good
+        .windows(4)
+        .position(|window| window == [0x04, 0x00, 0x16, 0x08]);
+    let cases = [
+        ("unsigned", unsigned.clone()),
+        ("altered payload", flipped(payload + 1000)),
+        ("altered end of the payload", flipped(good.len() - 1)),
+        ("altered name in the header", flipped(payload - 500)),
+        ("altered index of the header", flipped(header + 40)),
+        ("altered magic", flipped(0)),
+        ("altered magic of the header", flipped(header)),
+        ("altered signature", flipped(signature.unwrap() + 80)),
+        (
+            "altered time of the signature",
+            flipped(signature.unwrap() + 10),
+        ),
+        ("truncated by a byte", good[..good.len() - 1].to_vec()),
+        ("truncated in the payload", good[..payload + 100].to_vec()),
+        ("without a payload", good[..payload].to_vec()),
+        ("truncated in the header", good[..header + 100].to_vec()),
+        ("truncated in the signatures", good[..200].to_vec()),
+        ("truncated in the lead", good[..50].to_vec()),
+        ("empty", Vec::new()),
+        ("extended", extended),
+        ("signed by another", wrong),
+        ("with another's signatures", exchanged),
+        ("no package", b"not an rpm".to_vec()),
+    ];
+    let path = bench.path().join("case.rpm");
+    for (what, bytes) in cases {
+        fs::write(&path, bytes).unwrap();
+        judge(what, &key.public, &keyring, &path, false);
+    }
+    // One bit, in many places, more closely where the signatures and the header are.
+    let positions = (96..payload)
+        .step_by(61)
+        .chain((payload..good.len()).step_by(good.len() / 40));
+    // Where nothing is that rpm reads, both take what was altered.
+    for at in positions {
+        fs::write(&path, flipped(at)).unwrap();
+        let good = keyring.check(&path).status.success();
+        judge(&format!("bit at {at}"), &key.public, &keyring, &path, good);
+    }
+}
+
+/// One package for each key that dom0 takes, whoever holds it.
+#[test]
+fn every_kind_of_key_that_dom0_takes_signs() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.key("packages", "ed25519");
+    bench.key("rsa", "rsa3072");
+    // A key whose signing is done by a subkey.
+    bench.gnupg.key("subkey", "rsa2048", "cert", "");
+    let add = |arguments: &[&str]| {
+        let fingerprint = bench.gnupg.fingerprint("subkey");
+        let mut command = bench.gnupg.gpg();
+        command.args(["--passphrase", "", "--quick-add-key", &fingerprint]);
+        stdout(command.args(arguments));
+    };
+    add(&["ed25519", "sign", "never"]);
+    add(&["cv25519", "encr", "never"]);
+    bench.files("subkey");
+    // A key without the part that is not needed for signing, as gpg leaves it.
+    let without = bench.path().join("subkey-only.key");
+    let mut export = bench.gnupg.gpg();
+    export.arg("--output").arg(&without);
+    stdout(export.args(["--armor", "--export-secret-subkeys", "subkey"]));
+    fs::copy(
+        bench.path().join("subkey.asc"),
+        bench.path().join("subkey-only.asc"),
+    )
+    .unwrap();
+
+    for name in ["packages", "rsa", "subkey", "subkey-only"] {
+        let key = bench.path().join(format!("{name}.asc"));
+        let secret = bench.path().join(format!("{name}.key"));
+        let keyring = Keyring::new(&key);
+        let output = format!("out-{name}");
+        let package = bench.build(&output, &["--sign", secret.to_str().unwrap()]);
+        judge(name, &key, &keyring, &package, true);
+        if name == "subkey-only" {
+            continue;
+        }
+        // gpg signs with the same key.
+        let package = bench.build(&format!("gpg-{name}"), &["--sign-gpg", name]);
+        judge(name, &key, &keyring, &package, true);
+        // A folder with its manifest and its signatures.
+        let folder = package.parent().unwrap();
+        assert_eq!(said(&verify(&key, folder)).matches("signed by").count(), 1);
+        // The same input gives the same bytes.
+        let again = bench.build(
+            &format!("again-{name}"),
+            &["--sign", secret.to_str().unwrap()],
+        );
+        let first = bench.path().join(&output).join(DOM0);
+        assert!(
+            fs::read(first).unwrap() == fs::read(again).unwrap(),
+            "{name}"
+        );
+    }
+}
+
+/// The time of a signature is that of everything else, but never before its key was made.
+#[test]
+fn the_time_of_signing_is_after_the_key_and_not_in_the_future() {
+    if !can_run() || !has_program("rpm") {
+        return;
+    }
+    let bench = Bench::new();
+    let old = ["--faked-system-time", "20200102T000000!"];
+    bench
+        .gnupg
+        .key_at("old", "ed25519", "sign", "", &old, "never");
+    let key = bench.files("old");
+    let made = 1_577_923_200;
+    for (epoch, signed) in [(1_500_000_000, made), (1_700_000_000, 1_700_000_000)] {
+        let output = format!("out-{epoch}");
+        let mut command = bench.package(&output, &key.sign());
+        stdout(command.env("SOURCE_DATE_EPOCH", epoch.to_string()));
+        let package = bench.path().join(output).join(DOM0);
+        judge(
+            "old",
+            &key.public,
+            &Keyring::new(&key.public),
+            &package,
+            true,
+        );
+        let query = ["-qp", "--qf", "%{DSAHEADER:pgpsig}"];
+        let said = stdout(
+            Command::new("rpm")
+                .env("TZ", "UTC")
+                .args(query)
+                .arg(&package),
+        );
+        let date = Command::new("date")
+            .env("LC_ALL", "C")
+            .args(["--utc", "+%a %b %_d %T %Y", "--date", &format!("@{signed}")])
+            .output()
+            .unwrap();
+        let date = String::from_utf8(date.stdout).unwrap();
+        assert!(said.contains(date.trim()), "{said}: not {date}");
+    }
+}
+
+/// Secret keys with a passphrase: from a descriptor, and from a terminal, which does not show it.
+#[test]
+fn a_locked_key_is_opened_with_its_passphrase() {
+    if !can_run() || !has_program("script") {
+        return;
+    }
+    let bench = Bench::new();
+    let passphrase = "a long passphrase, with blanks";
+    bench.gnupg.key("locked", "ed25519", "sign", passphrase);
+    let public = bench.gnupg.public("locked", bench.path());
+    let secret = bench.gnupg.secret("locked", passphrase, bench.path());
+    let keyring = Keyring::new(&public);
+    fs::write(bench.path().join("right"), format!("{passphrase}\n")).unwrap();
+    fs::write(bench.path().join("wrong"), "something else\n").unwrap();
+    fs::write(bench.path().join("empty"), "").unwrap();
+
+    let shell = |output: &str, rest: &str| {
+        let program = env!("CARGO_BIN_EXE_openclaw-formula");
+        let line = format!(
+            "'{program}' package --output {output} --sign '{}' {rest}",
+            secret.display()
+        );
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "sh", "-c", &line]);
+        command.current_dir(bench.path());
+        command.output().unwrap()
+    };
+    let out = shell("from-file", "--passphrase-fd 3 3< right");
+    assert!(out.status.success(), "{}", said(&out));
+    let package = bench.path().join("from-file").join(DOM0);
+    judge("from a file", &public, &keyring, &package, true);
+    let out = shell("from-pipe", "--passphrase-fd 0 < right");
+    assert!(out.status.success(), "{}", said(&out));
+
+    let fingerprint = bench.gnupg.fingerprint("locked");
+    let recorded: Vec<_> = [
+        "--passphrase-fd 3 3< wrong",
+        "--passphrase-fd 3 3< empty",
+        "--passphrase-fd 99",
+        "",
+    ]
+    .into_iter()
+    .map(|rest| {
+        let out = shell("refused", rest);
+        assert_eq!(out.status.code(), Some(2), "{}", said(&out));
+        assert!(!bench.path().join("refused").exists());
+        said(&out)
+            .replace(&fingerprint, "FINGERPRINT")
+            .replace(bench.path().to_str().unwrap(), "DIR")
+    })
+    .collect();
+    insta::assert_snapshot!("signing_passphrases", recorded.join("\n"));
+
+    let line = format!(
+        "'{}' package --output typed --sign '{}'",
+        env!("CARGO_BIN_EXE_openclaw-formula"),
+        secret.display()
+    );
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(bench.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = String::new();
+    let mut screen = terminal.stdout.take().unwrap();
+    let mut byte = [0];
+    while !shown.contains("): ") && screen.read(&mut byte).unwrap() == 1 {
+        shown.push(byte[0].into());
+    }
+    let mut keyboard = terminal.stdin.take().unwrap();
+    writeln!(keyboard, "{passphrase}").unwrap();
+    screen.read_to_string(&mut shown).unwrap();
+    assert!(terminal.wait().unwrap().success(), "{shown}");
+    assert!(!shown.contains("blanks"), "{shown}");
+    judge(
+        "typed",
+        &public,
+        &keyring,
+        &bench.path().join("typed").join(DOM0),
+        true,
+    );
+}
+
+/// Keys that dom0 would refuse, or that cannot sign, are refused; and nothing is written.
+#[test]
+fn keys_that_dom0_refuses_are_refused() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    let gnupg = &bench.gnupg;
+    let old = ["--faked-system-time", "20200102T000000!"];
+    let future = ["--faked-system-time", "20400102T000000!"];
+    let sha1 = ["--cert-digest-algo", "SHA1"];
+    gnupg.key("nist", "nistp256", "sign", "");
+    gnupg.key("short", "rsa1024", "sign", "");
+    gnupg.key("dsa", "dsa2048", "sign", "");
+    gnupg.key("certifies", "ed25519", "cert", "");
+    gnupg.key("revoked", "ed25519", "sign", "");
+    gnupg.key_at("expired", "ed25519", "sign", "", &old, "1y");
+    gnupg.key_at("future", "ed25519", "sign", "", &future, "never");
+    gnupg.key_at("weak", "rsa2048", "sign", "", &sha1, "never");
+    let fingerprint = gnupg.fingerprint("revoked");
+    let revocation = gnupg
+        .home()
+        .join(format!("openpgp-revocs.d/{fingerprint}.rev"));
+    let text = fs::read_to_string(&revocation).unwrap();
+    fs::write(&revocation, text.replace(":-----BEGIN", "-----BEGIN")).unwrap();
+    stdout(gnupg.gpg().arg("--import").arg(&revocation));
+    let names = [
+        "nist",
+        "short",
+        "dsa",
+        "certifies",
+        "revoked",
+        "expired",
+        "future",
+        "weak",
+    ];
+    for name in names {
+        bench.files(name);
+    }
+    version_6(&bench.path().join("version-6.key"));
+    let at = |name: &str| bench.path().join(name);
+    fs::write(at("text.key"), "no key\n").unwrap();
+    fs::write(at("empty.key"), "").unwrap();
+    fs::copy(at("nist.asc"), at("public.key")).unwrap();
+    let both = [at("short.key"), at("dsa.key")].map(|path| fs::read(path).unwrap());
+    fs::write(at("both.key"), both.concat()).unwrap();
+    let mut stub = gnupg.gpg();
+    stub.arg("--output").arg(at("stub.key"));
+    gnupg.key("stub", "ed25519", "sign", "");
+    gnupg.key("twin", "ed25519", "sign", "");
+    gnupg.key("another twin", "ed25519", "sign", "");
+    stdout(stub.args(["--armor", "--export-secret-subkeys", "stub"]));
+
+    let mut recorded = String::new();
+    let mut refuse = |arguments: &[&str], status: i32| {
+        let out = bench.package("out", arguments).output().unwrap();
+        assert_eq!(
+            out.status.code(),
+            Some(status),
+            "{arguments:?} {}",
+            said(&out)
+        );
+        assert!(!at("out").exists(), "{arguments:?}: something was written");
+        assert!(out.stdout.is_empty());
+        recorded.push_str(&format!("# {}\n{}\n", arguments.join(" "), said(&out)));
+    };
+    for name in names {
+        refuse(&["--sign", &format!("{name}.key")], 2);
+        refuse(&["--sign-gpg", name], 2);
+    }
+    for name in [
+        "version-6",
+        "text",
+        "empty",
+        "public",
+        "both",
+        "stub",
+        "missing",
+    ] {
+        refuse(&["--sign", &format!("{name}.key")], 2);
+    }
+    refuse(&["--sign-gpg", "twin"], 2);
+    refuse(&["--sign-gpg", "nobody"], 2);
+    refuse(&["--sign-gpg", ""], 2);
+    refuse(&["--sign-gpg", "stub", "--gpg-program", "/no/gpg"], 3);
+    let hex = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_lowercase();
+    let shown: Vec<_> = recorded
+        .split_inclusive(|c| !hex(c))
+        .map(|word| {
+            let digits = word.trim_end_matches(|c| !hex(c));
+            match digits.len() {
+                40 | 64 => word.replace(digits, "FINGERPRINT"),
+                _ => word.to_owned(),
+            }
+        })
+        .collect();
+    insta::assert_snapshot!("signing_refused", shown.concat());
+}
+
+/// What gpg's own configuration adds to a signature, and dom0 refuses, is not passed on.
+#[test]
+fn a_signature_of_gpg_that_dom0_refuses_is_an_error() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.key("packages", "ed25519");
+    let fails = |settings: &str| {
+        fs::write(bench.gnupg.home().join("gpg.conf"), settings).unwrap();
+        let out = bench.package("out", &["--sign-gpg", "packages"]).output();
+        let out = out.unwrap();
+        assert_eq!(out.status.code(), Some(3), "{}", said(&out));
+        assert!(!bench.path().join("out").exists());
+        said(&out)
+    };
+    assert!(fails("sig-notation a@b.example=c\n").contains("it has a notation"));
+    assert!(fails("sig-policy-url https://a.example\n").contains("it has a policy URL"));
+    assert!(fails("default-sig-expire 1y\n").contains("it expires"));
+    assert!(fails("textmode\n").contains("it is not over bytes"));
+    // Armour is no harm.
+    fs::write(bench.gnupg.home().join("gpg.conf"), "armor\n").unwrap();
+    bench.build("armour", &["--sign-gpg", "packages"]);
+    // Nothing, or something else, is no signature.
+    for (program, status) in [("true", 2), ("false", 3)] {
+        let arguments = ["--sign-gpg", "packages", "--gpg-program", program];
+        let out = bench.package("out", &arguments).output().unwrap();
+        assert_eq!(out.status.code(), Some(status), "{}", said(&out));
+    }
+}
+
+/// A key of version 6, which gpg cannot make.
+fn version_6(path: &Path) {
+    use pgp::composed::{ArmorOptions, KeyType, SecretKeyParamsBuilder};
+    use pgp::types::KeyVersion;
+
+    let key = SecretKeyParamsBuilder::default()
+        .version(KeyVersion::V6)
+        .key_type(KeyType::Ed25519)
+        .can_sign(true)
+        .can_certify(true)
+        .primary_user_id("version 6".to_owned())
+        .build()
+        .unwrap()
+        .generate(rand::thread_rng())
+        .unwrap();
+    fs::write(
+        path,
+        key.to_armored_string(ArmorOptions::default()).unwrap(),
+    )
+    .unwrap();
+}
