@@ -89,6 +89,11 @@ impl<'a> Parts<'a> {
         })
     }
 
+    /// Header and payload: all but the signatures.
+    pub fn signed(&self) -> &'a [u8] {
+        self.signed
+    }
+
     /// What speaks against this package, for one who trusts this key: what dom0 would refuse it
     /// for. Nothing if it is in order.
     pub fn findings(&self, key: &Certificate) -> Vec<String> {

@@ -26,10 +26,10 @@ pub enum Command {
     Check(Input),
     /// Write the files of both packages into a directory, to be read
     Generate(Output),
-    /// Write both RPM packages into a directory
-    Package(Packages),
+    /// Write both RPM packages into a directory, or into a dnf repository
+    Package(Package),
     /// Write the files and the packages into a directory, and the packages' paths to stdout
-    Build(Packages),
+    Build(Build),
     /// Compare a generated directory or package with its manifest, or check signatures
     Verify(Verify),
     /// Say what written packages consist of and bring, as a CycloneDX bill of materials
@@ -60,9 +60,29 @@ pub struct Output {
     pub input: Input,
 }
 
-/// A configuration, where to write, and what to sign with.
+/// A configuration, where to write packages, and what to sign with.
 #[derive(Args, Debug)]
-pub struct Packages {
+pub struct Package {
+    /// The directory to write; one that was written before, and is unchanged, is replaced
+    #[arg(short, long, value_name = "DIR", required_unless_present = "repo")]
+    pub output: Option<PathBuf>,
+    /// Add the packages to the dnf repository in this directory, or begin it; needs a key
+    #[arg(long, value_name = "DIR", requires = "signer")]
+    pub repo: Option<PathBuf>,
+    /// Where dom0 and templates find the repository [default: as before, or its path here]
+    #[arg(long, value_name = "URL", requires = "repo")]
+    pub repo_url: Option<String>,
+    /// The configuration.
+    #[command(flatten)]
+    pub input: Input,
+    /// What to sign with.
+    #[command(flatten)]
+    pub signing: Signing,
+}
+
+/// A configuration, where to write everything, and what to sign with.
+#[derive(Args, Debug)]
+pub struct Build {
     /// Where to write what.
     #[command(flatten)]
     pub output: Output,

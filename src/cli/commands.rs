@@ -3,10 +3,10 @@
 //! What each command does.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::args::{Cli, Command, Input, Output, Providers, Sbom, Signing, Verify};
+use super::args::{self, Cli, Command, Input, Providers, Sbom, Signing, Verify};
 use super::{Failure, colour, init, product, story};
 use crate::config;
 use crate::diagnostic;
@@ -16,7 +16,8 @@ use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::{Plan, debian_package_file, package_file};
 use crate::provider::PROVIDERS;
 use crate::sbom;
-use crate::sink::directory::Staging;
+use crate::sink::directory::{self, Staging};
+use crate::sink::repository::{self, Repository};
 use crate::sink::{deb, rpm, specfile};
 use crate::tree::Host;
 use crate::verify;
@@ -29,9 +30,9 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Check(input) => check(input),
-        Command::Generate(output) => write(output, true, None),
-        Command::Package(args) => write(&args.output, false, Some(&args.signing)),
-        Command::Build(args) => write(&args.output, true, Some(&args.signing)),
+        Command::Generate(args) => generate(&args.input, &args.output),
+        Command::Package(args) => package(args),
+        Command::Build(args) => build(args),
         Command::Verify(args) => compare(args),
         Command::Sbom(args) => bill_of_materials(args),
         Command::Providers(args) => providers(args),
@@ -183,82 +184,197 @@ fn signer(signing: &Signing) -> Result<Option<Signer>, Failure> {
     Ok(Some(Signer::Gpg(Box::new(Gpg::new(program, key)?))))
 }
 
-/// Writes trees, and packages if `packages` says how to sign them.
-fn write(output: &Output, with_trees: bool, packages: Option<&Signing>) -> Result<(), Failure> {
-    let with_packages = packages.is_some();
-    let deployment = read(&output.input)?;
-    let epoch = source_date_epoch()?;
-    if with_packages {
-        not_in_the_future(epoch)?;
+impl From<directory::Error> for Failure {
+    fn from(error: directory::Error) -> Self {
+        match error {
+            directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),
+            directory::Error::Io { .. } => Failure::System(error.to_string()),
+        }
     }
-    let signer = packages.map(signer).transpose()?.flatten();
-    let plan = Plan::new(&deployment);
-    let refused = |error: crate::sink::directory::Error| match error {
-        crate::sink::directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),
-        error => Failure::System(error.to_string()),
-    };
-    let staging = Staging::new(&output.output, epoch).map_err(refused)?;
+}
 
-    let (mut specs, mut packages) = (Vec::new(), Vec::new());
-    for host in Host::ALL {
+impl From<repository::Error> for Failure {
+    fn from(error: repository::Error) -> Self {
+        match error {
+            repository::Error::Refused { .. } => Failure::BadInput(error.to_string()),
+            repository::Error::Signing(error) => error.into(),
+            repository::Error::Directory(error) => error.into(),
+            repository::Error::Createrepo(problem) => Failure::System(problem),
+        }
+    }
+}
+
+/// What is to be written, of one configuration at one time.
+struct Job {
+    deployment: Deployment,
+    plan: Plan,
+    epoch: u32,
+}
+
+/// What was packed: RPMs, and Debian's.
+struct Packed {
+    signer: Option<Signer>,
+    rpms: Vec<(String, Vec<u8>)>,
+    debs: Vec<(String, Vec<u8>)>,
+}
+
+impl Packed {
+    fn all(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.rpms.iter().chain(&self.debs)
+    }
+
+    /// Says on stderr who vouches for the packages.
+    fn tell(&self) {
+        match &self.signer {
+            Some(signer) => story(&format!("signed with {}", signer.certificate())),
+            None => story(
+                "warning: the packages are not signed: dom0's updater refuses them; install them \
+                 by hand, on a machine for development",
+            ),
+        }
+    }
+}
+
+impl Job {
+    fn new(input: &Input) -> Result<Self, Failure> {
+        let deployment = read(input)?;
+        Ok(Job {
+            plan: Plan::new(&deployment),
+            epoch: source_date_epoch()?,
+            deployment,
+        })
+    }
+
+    fn pack(&self, signing: &Signing) -> Result<Packed, Failure> {
+        not_in_the_future(self.epoch)?;
+        let version = &self.deployment.package;
+        let mut packed = Packed {
+            signer: signer(signing)?,
+            rpms: Vec::new(),
+            debs: Vec::new(),
+        };
+        for host in Host::ALL {
+            let bytes = rpm::build(
+                host,
+                &self.plan,
+                version,
+                self.epoch,
+                packed.signer.as_ref(),
+            )
+            .map_err(|error| match error {
+                rpm::Error::Signing(error) => error.into(),
+                error => Failure::System(format!("the {} package: {error}", host.name())),
+            })?;
+            packed.rpms.push((package_file(host, version), bytes));
+        }
+        if !self.plan.depends().is_empty() {
+            let bytes = deb::build(&self.plan, version, self.epoch)
+                .map_err(|error| Failure::System(format!("the Debian package: {error}")))?;
+            packed.debs.push((debian_package_file(version), bytes));
+        }
+        Ok(packed)
+    }
+
+    /// A directory with its manifest: trees, packages, or both.
+    fn stage(
+        &self,
+        output: &Path,
+        with_trees: bool,
+        packed: Option<&Packed>,
+    ) -> Result<Staging, Failure> {
+        let staging = Staging::new(output, self.epoch)?;
+        let mut specs = Vec::new();
         if with_trees {
-            staging
-                .tree(host.name(), plan.tree(host))
-                .map_err(refused)?;
-            let text = specfile::text(host, &plan, &deployment.package);
-            let path = specfile::path(host);
-            staging
-                .file(&path, text.as_bytes(), 0o644)
-                .map_err(refused)?;
-            specs.push(Package::new(path, text.as_bytes()));
+            for host in Host::ALL {
+                staging.tree(host.name(), self.plan.tree(host))?;
+                let text = specfile::text(host, &self.plan, &self.deployment.package);
+                let path = specfile::path(host);
+                staging.file(&path, text.as_bytes(), 0o644)?;
+                specs.push(Package::new(path, text.as_bytes()));
+            }
         }
-        if with_packages {
-            let bytes = rpm::build(host, &plan, &deployment.package, epoch, signer.as_ref())
-                .map_err(|error| match error {
-                    rpm::Error::Signing(error) => error.into(),
-                    error => Failure::System(format!("the {} package: {error}", host.name())),
-                })?;
-            let file = package_file(host, &deployment.package);
-            staging.file(&file, &bytes, 0o644).map_err(refused)?;
-            packages.push(Package::new(file, &bytes));
+        let mut packages = Vec::new();
+        for (file, bytes) in packed.iter().flat_map(|packed| packed.all()) {
+            staging.file(file, bytes, 0o644)?;
+            packages.push(Package::new(file.clone(), bytes));
         }
+        let manifest = Manifest::new(&self.deployment, self.epoch, &self.plan, specs, packages);
+        staging.file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)?;
+        Ok(staging)
     }
-    if with_packages && !plan.depends().is_empty() {
-        let bytes = deb::build(&plan, &deployment.package, epoch)
-            .map_err(|error| Failure::System(format!("the Debian package: {error}")))?;
-        let file = debian_package_file(&deployment.package);
-        staging.file(&file, &bytes, 0o644).map_err(refused)?;
-        packages.push(Package::new(file, &bytes));
-    }
-    let paths: Vec<_> = packages
-        .iter()
-        .map(|package| output.output.join(&package.file))
-        .collect();
-    let manifest = Manifest::new(&deployment, epoch, &plan, specs, packages);
-    staging
-        .file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)
-        .map_err(refused)?;
-    staging.publish().map_err(refused)?;
+}
 
-    if let Some(signer) = &signer {
-        story(&format!("signed with {}", signer.certificate()));
-    } else if with_packages {
-        story(
-            "warning: the packages are not signed: dom0's updater refuses them; install them by \
-             hand, on a machine for development",
-        );
-    }
-    let shown = |path: &Path| path.display().to_string();
-    if with_packages {
-        let lines = paths.iter().fold(String::new(), |mut lines, path| {
-            let _ = writeln!(lines, "{}", shown(path));
+/// The paths of packages in a directory, one a line.
+fn paths<'a>(
+    directory: &Path,
+    packages: impl IntoIterator<Item = &'a (String, Vec<u8>)>,
+) -> String {
+    packages
+        .into_iter()
+        .fold(String::new(), |mut lines, (file, _)| {
+            let _ = writeln!(lines, "{}", directory.join(file).display());
             lines
-        });
-        product(&lines)
-    } else {
-        story(&format!("wrote {}", shown(&output.output)));
-        Ok(())
+        })
+}
+
+fn generate(input: &Input, output: &Path) -> Result<(), Failure> {
+    Job::new(input)?.stage(output, true, None)?.publish()?;
+    story(&format!("wrote {}", output.display()));
+    Ok(())
+}
+
+fn build(args: &args::Build) -> Result<(), Failure> {
+    let job = Job::new(&args.output.input)?;
+    let packed = job.pack(&args.signing)?;
+    let output = &args.output.output;
+    job.stage(output, true, Some(&packed))?.publish()?;
+    packed.tell();
+    product(&paths(output, packed.all()))
+}
+
+fn package(args: &args::Package) -> Result<(), Failure> {
+    let url = args.repo_url.as_deref().map(repository::Url::new);
+    let url = url.transpose()?;
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute);
+    if let (Some(Ok(output)), Some(Ok(repo))) = (absolute(&args.output), absolute(&args.repo))
+        && output == repo
+    {
+        return Err(Failure::BadInput(format!(
+            "--output and --repo both name {}\nrule: a repository has nothing in it but packages \
+             and what dnf needs\nhelp: name another folder for one of them, or leave out --output",
+            output.display()
+        )));
     }
+    let job = Job::new(&args.input)?;
+    let packed = job.pack(&args.signing)?;
+    let mut lines = String::new();
+    let mut stagings = Vec::new();
+    if let Some(output) = &args.output {
+        stagings.push(job.stage(output, false, Some(&packed))?);
+        lines += &paths(output, packed.all());
+    }
+    // The command line asks for a key where it takes --repo.
+    if let (Some(directory), Some(signer)) = (&args.repo, &packed.signer) {
+        let repository = Repository {
+            directory,
+            url,
+            signer,
+            source_date_epoch: job.epoch,
+        };
+        stagings.push(repository.stage(&packed.rpms)?);
+        lines += &paths(directory, &packed.rpms);
+        if args.output.is_none() {
+            for (file, _) in &packed.debs {
+                story(&format!("{file} is not for dnf: --output writes it"));
+            }
+        }
+    }
+    // Only now that nothing was refused.
+    for staging in stagings {
+        staging.publish()?;
+    }
+    packed.tell();
+    product(&lines)
 }
 
 fn compare(args: &Verify) -> Result<(), Failure> {

@@ -125,6 +125,14 @@ impl Certificate {
             .unwrap_or_else(|| "it is by another key".to_owned()))
     }
 
+    /// The same of a signature in armour.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check_text(&self, signature: &[u8], data: &[u8]) -> Result<(), String> {
+        self.check(&signature::without_armor(signature.to_owned())?, data)
+    }
+
     fn verify(
         &self,
         fingerprint: &Fingerprint,

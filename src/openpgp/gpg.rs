@@ -2,13 +2,11 @@
 
 //! The user's gpg, so that a key in gpg-agent, in another qube or on a card can sign.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pgp::armor::{BlockType, Dearmor};
-
-use super::{Certificate, Error, Refused};
+use super::{Certificate, Error, Refused, signature};
 
 /// A key of gpg's.
 #[derive(Debug)]
@@ -67,18 +65,8 @@ impl Gpg {
             "--detach-sign",
         ];
         let signature = run(&self.program, &arguments, data)?;
-        if !signature.starts_with(b"-----BEGIN") {
-            return Ok(signature);
-        }
-        let mut plain = Vec::new();
-        let mut armor = Dearmor::new(signature.as_slice());
-        match armor.read_to_end(&mut plain) {
-            Ok(_) if armor.typ == Some(BlockType::Signature) => Ok(plain),
-            _ => Err(Error::System(format!(
-                "{} wrote no signature",
-                self.program.display()
-            ))),
-        }
+        signature::without_armor(signature)
+            .map_err(|reason| Error::System(format!("{}: {reason}", self.program.display())))
     }
 }
 

@@ -115,6 +115,14 @@ impl Signer {
             })?;
         Ok(signature)
     }
+
+    /// The same as text, for a file beside the signed one.
+    ///
+    /// # Errors
+    /// As for [`Signer::sign`].
+    pub fn sign_text(&self, data: &[u8], time: u32) -> Result<String, Error> {
+        signature::to_text(&self.sign(data, time)?).map_err(Error::System)
+    }
 }
 
 /// The present time, in seconds since 1970.

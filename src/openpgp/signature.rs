@@ -2,13 +2,16 @@
 
 //! A detached signature, and which ones dom0 takes.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
+use pgp::armor::{BlockType, Dearmor};
+use pgp::composed::{ArmorOptions, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::SubpacketData;
 use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersion};
 use pgp::types::Fingerprint;
 
+use super::certificate::line;
 use super::now;
 
 /// Why a key that is for something else is not used.
@@ -23,6 +26,26 @@ pub(super) fn read(bytes: &[u8]) -> Result<Signature, String> {
         (Some(Ok(Packet::Signature(_))), Some(_)) => Err("there is something after it".to_owned()),
         _ => Err("it is not an OpenPGP signature".to_owned()),
     }
+}
+
+/// The bytes of a signature that is in armour, or not.
+pub(super) fn without_armor(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if !bytes.starts_with(b"-----BEGIN") {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    let mut armor = Dearmor::new(bytes.as_slice());
+    match armor.read_to_end(&mut plain) {
+        Ok(_) if armor.typ == Some(BlockType::Signature) => Ok(plain),
+        _ => Err("it is not an OpenPGP signature".to_owned()),
+    }
+}
+
+/// A signature in armour.
+pub(super) fn to_text(bytes: &[u8]) -> Result<String, String> {
+    DetachedSignature::new(read(bytes)?)
+        .to_armored_string(ArmorOptions::default())
+        .map_err(|error| line(&error))
 }
 
 /// Checks what dom0's rpm asks of a signature beside that it fits. Its Sequoia takes no notation,

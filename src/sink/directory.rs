@@ -82,6 +82,11 @@ impl Staging {
     /// written to.
     pub fn new(target: &Path, source_date_epoch: u32) -> Result<Self, Error> {
         replaceable(target)?;
+        Staging::beside(target, source_date_epoch)
+    }
+
+    /// The same for a caller that knows itself whether what is at `target` may be replaced.
+    pub(super) fn beside(target: &Path, source_date_epoch: u32) -> Result<Self, Error> {
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -96,6 +101,16 @@ impl Staging {
             temporary,
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(source_date_epoch.into()),
         })
+    }
+
+    /// Where it is written.
+    pub(super) fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// The time that every entry carries.
+    pub(super) fn time(&self) -> SystemTime {
+        self.time
     }
 
     /// Writes one file.

@@ -4,6 +4,7 @@
 
 pub mod deb;
 pub mod directory;
+pub mod repository;
 pub mod rpm;
 mod spec;
 pub mod specfile;

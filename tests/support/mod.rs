@@ -8,6 +8,7 @@ pub mod bed;
 pub mod browser;
 pub mod gnupg;
 pub mod qubes_box;
+pub mod root;
 pub mod stubs;
 
 use std::path::{Path, PathBuf};
