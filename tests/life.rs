@@ -1,186 +1,290 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The life of a package, with the real rpm in a dom0 and a template: installed, installed again,
-//! upgraded, downgraded, interrupted and erased. Its scripts run the stand-in's `qubesctl`.
+//! The life of a package with the real rpm, in the files of a machine: installed, upgraded,
+//! interrupted, erased. Here packages come as files; from repositories, see `repository`.
 
 mod support;
 
-use support::Built;
-use support::qubes_box::QubesBox;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::root::{Root, TOP_LINK};
+use support::{Built, stdout};
 
 const DOM0: &str = "openclaw-formula-dom0";
-const LINK: &str = "/srv/salt/_tops/base/openclaw.top";
-const CONFIG: &str = "/etc/salt/minion.d/formula-openclaw.conf";
-const QUBE: &str = "/srv/formulas/base/openclaw-formula/openclaw/openclaw-vm";
-const UNIT: &str = "files/home/user/.config/systemd/user/openclaw-cursor-proxy.service";
+const CONFIG: &str = "etc/salt/minion.d/formula-openclaw.conf";
+const FORMULA: &str = "srv/formulas/base/openclaw-formula/openclaw";
 
-/// A later package drops a file, and changes and adds others.
-fn built(provider: &str, release: u32) -> Built {
-    Built::config(&format!(
-        "[[server]]\nprovider = \"{provider}\"\nclients = [{}]\n[package]\nrelease = {release}\n",
-        if release > 1 { "\"work\"" } else { "" }
-    ))
+/// Two releases; the second changes, adds and drops files.
+fn releases() -> [Built; 2] {
+    let built = [
+        Built::config("[[server]]\nname = \"ai\"\n"),
+        Built::config(
+            "[package]\nrelease = 2\n[[server]]\nname = \"ai\"\nprovider = \"openai\"\n\
+             clients = [\"work\"]\n",
+        ),
+    ];
+    let [one, two] = [0, 1].map(|index| paths(&built[index]));
+    assert!(one.difference(&two).count() > 0, "nothing is dropped");
+    assert!(two.difference(&one).count() > 0, "nothing is added");
+    built
 }
 
-/// A dom0 with the packages that ours need, and three of ours in `/mnt/exchange`.
-fn machine(name: &str) -> Option<QubesBox> {
-    let qubes = QubesBox::fresh(name)?;
-    for (provider, release) in [("cursor", 1), ("openai", 2)] {
-        let built = built(provider, release);
-        qubes.give(&built.dom0, &format!("ours-{release}"));
-        qubes.give(&built.template, "ours-template");
+/// The files that dom0's package brings.
+fn paths(built: &Built) -> BTreeSet<String> {
+    let manifest = built.manifest();
+    let files = manifest["dom0"].as_array().unwrap().iter();
+    files
+        .filter(|file| file["kind"] == "file")
+        .map(|file| file["path"].as_str().unwrap()[1..].to_owned())
+        .collect()
+}
+
+fn file(built: &Built) -> &str {
+    built.dom0.to_str().unwrap()
+}
+
+/// Fails unless this release, and nothing of another, is there in order.
+#[track_caller]
+fn assert_is(root: &Root, release: &Built, other: &Built) {
+    assert_eq!(root.verify(DOM0), "");
+    root.assert_as_listed(release, "dom0");
+    for path in paths(other).difference(&paths(release)) {
+        assert!(!root.has(path), "{path} is left");
     }
-    Some(qubes)
 }
 
-/// Runs rpm, which has nothing to say.
-#[track_caller]
-fn quietly(qubes: &QubesBox, arguments: &str) {
-    let output = qubes.run("dom0", &format!("rpm {arguments}"));
-    assert!(output.status.success(), "{}", support::said(&output));
-    // Debian's rpm wonders who uses it.
-    let said = support::said(&output);
-    let said: Vec<_> = said
-        .lines()
-        .filter(|line| !line.starts_with("rpm: "))
-        .collect();
-    assert!(said.is_empty(), "rpm {arguments}: {said:?}");
+/// A machine with what dom0 has.
+fn machine() -> Option<Root> {
+    let root = Root::new()?;
+    root.install_stubs();
+    Some(root)
 }
 
-/// Everything is as the package says, and the top is enabled, once.
-#[track_caller]
-fn assert_whole(qubes: &QubesBox, release: u32) {
-    quietly(qubes, &format!("--verify {DOM0}"));
-    assert_eq!(
-        qubes.must("dom0", &format!("rpm -q {DOM0}")),
-        format!("{DOM0}-0.1.0-{release}.noarch\n")
-    );
-    assert_eq!(
-        qubes.must("dom0", &format!("readlink {LINK}")),
-        "/srv/formulas/base/openclaw-formula/openclaw/init.top\n"
-    );
-    let tops = qubes.must("dom0", "ls /srv/salt/_tops/base");
-    assert_eq!(tops.matches("openclaw").count(), 1, "{tops}");
-    // The first has the proxy's unit, the second a client.
-    assert_eq!(
-        qubes.holds("dom0", &format!("test -e {QUBE}/{UNIT}")),
-        release == 1
-    );
-    assert_eq!(
-        qubes.holds("dom0", &format!("test -e {QUBE}/../work")),
-        release == 2
-    );
-}
+const ENABLE: &str = "top.enable openclaw -l quiet --out quiet";
+const DISABLE: &str = "top.disable openclaw -l quiet --out quiet";
 
-/// Every path of dom0 that a package could leave something at.
-fn files(qubes: &QubesBox) -> String {
-    qubes.must(
-        "dom0",
-        "find /etc /opt /srv /usr /var -xdev \\( -path /var/log -o -path /var/lib/rpm \
-         -o -path /var/lib/qubes-standin -o -path /var/lib/systemd -o -path /var/cache/salt \
-         -o -path /var/tmp -o -name __pycache__ \\) -prune -o -print | sort",
-    )
+#[test]
+fn each_step_is_quiet_and_leaves_the_package_in_order() {
+    let Some(root) = machine() else {
+        return;
+    };
+    let [one, two] = releases();
+    root.write_qubesctl("");
+    let before = root.files();
+    for round in 0..2 {
+        root.quietly(&["--install", file(&one)]);
+        assert_is(&root, &one, &two);
+        assert!(root.has(TOP_LINK), "round {round}");
+        assert_eq!(root.qubesctl_calls(), [ENABLE]);
+        root.quietly(&["--upgrade", "--replacepkgs", file(&one)]);
+        assert_is(&root, &one, &two);
+        assert_eq!(root.qubesctl_calls(), [ENABLE]);
+        root.quietly(&["--upgrade", file(&two)]);
+        assert_is(&root, &two, &one);
+        root.quietly(&["--upgrade", "--oldpackage", file(&one)]);
+        assert_is(&root, &one, &two);
+        assert!(root.has(TOP_LINK), "an upgrade disables the top");
+        assert_eq!(root.qubesctl_calls(), [ENABLE, ENABLE]);
+        root.quietly(&["--erase", DOM0]);
+        assert_eq!(root.qubesctl_calls(), [DISABLE]);
+        assert_eq!(root.files(), before, "round {round}");
+    }
 }
 
 #[test]
-fn from_installation_to_erasure() {
-    let Some(qubes) = machine("life") else {
+fn qubesctl_may_be_missing_or_fail() {
+    let Some(root) = machine() else {
         return;
     };
-    // As Qubes has it.
-    qubes.must("dom0", "mkdir -p /srv/salt/_tops/base");
-    let before = files(&qubes);
+    let [one, two] = releases();
+    let before = root.files();
+    root.quietly(&["--install", file(&one)]);
+    assert_is(&root, &one, &two);
+    root.quietly(&["--upgrade", file(&two)]);
+    assert_is(&root, &two, &one);
+    root.quietly(&["--erase", DOM0]);
+    assert_eq!(root.files(), before);
 
-    quietly(&qubes, "--install /mnt/exchange/ours-1");
-    assert_whole(&qubes, 1);
-    quietly(&qubes, "--reinstall /mnt/exchange/ours-1");
-    assert_whole(&qubes, 1);
-
-    qubes.must("dom0", &format!("echo '# mine' >> {CONFIG}"));
-    quietly(&qubes, "--upgrade /mnt/exchange/ours-2");
-    assert!(
-        qubes
-            .must("dom0", &format!("tail -n 1 {CONFIG}"))
-            .contains("mine")
-    );
-    let differs = qubes.must_fail("dom0", &format!("rpm --verify {DOM0}"));
-    assert_eq!(differs.lines().count(), 1, "{differs}");
-    assert!(differs.ends_with(&format!("c {CONFIG}\n")), "{differs}");
-    qubes.must(
-        "dom0",
-        &format!("sed -i '$d' {CONFIG} && touch -r {QUBE}/install.sls {CONFIG}"),
-    );
-    assert_whole(&qubes, 2);
-
-    let refused = qubes.must_fail("dom0", "rpm --upgrade /mnt/exchange/ours-1");
-    assert!(refused.contains("is already installed"), "{refused}");
-    assert_whole(&qubes, 2);
-    quietly(&qubes, "--upgrade --oldpackage /mnt/exchange/ours-1");
-    assert_whole(&qubes, 1);
-
-    // Enabled by hand as well, as the seed's users did.
-    qubes.must("dom0", "qubesctl top.enable openclaw");
-    assert_whole(&qubes, 1);
-    quietly(&qubes, &format!("--erase {DOM0}"));
-    assert_eq!(files(&qubes), before);
-    assert_eq!(qubes.must("dom0", "ls -A /srv/salt/_tops/base"), "");
+    root.write_qubesctl("exit 1");
+    root.quietly(&["--install", file(&one)]);
+    root.quietly(&["--erase", DOM0]);
+    // What enabled the top is gone before the package: the link goes with the package.
+    root.write_qubesctl("");
+    root.quietly(&["--install", file(&one)]);
+    assert!(root.has(TOP_LINK));
+    fs::remove_file(root.path().join("usr/bin/qubesctl")).unwrap();
+    root.quietly(&["--erase", DOM0]);
+    assert!(!root.has(TOP_LINK));
 }
 
 #[test]
-fn an_upgrade_that_was_cut_short_is_mended_by_another() {
-    let Some(qubes) = machine("life-cut-short") else {
+fn edited_configuration_is_kept_and_other_edits_are_not() {
+    let Some(root) = machine() else {
         return;
     };
-    quietly(&qubes, "--install /mnt/exchange/ours-1");
-    // rpm is killed while its script runs: the new files are there, and the old package is not gone.
-    qubes.must(
-        "dom0",
-        "mv /usr/bin/qubesctl /root/qubesctl && \
-         printf '#!/bin/sh\\ntouch /run/hangs; exec sleep 100\\n' > /usr/bin/qubesctl && \
-         chmod 755 /usr/bin/qubesctl",
-    );
-    let mut cut_short = qubes.start("dom0", "exec rpm --upgrade /mnt/exchange/ours-2");
-    qubes.until("dom0", "test -e /run/hangs");
-    qubes.must(
-        "dom0",
-        "pkill -KILL -x rpm; pkill -KILL -x sleep; mv -f /root/qubesctl /usr/bin",
-    );
-    assert!(!cut_short.wait().unwrap().success());
-    assert!(qubes.holds("dom0", &format!("test -e {QUBE}/{UNIT}")));
+    let [one, two] = releases();
+    root.quietly(&["--install", file(&one)]);
+    let config = root.path().join(CONFIG);
+    let edited = fs::read_to_string(&config).unwrap() + "# mine\n";
+    fs::write(&config, &edited).unwrap();
+    fs::write(root.path().join(FORMULA).join("create.sls"), "mine").unwrap();
+    let found = root.verify(DOM0);
+    assert_eq!(found.lines().count(), 2, "{found}");
+    for arguments in [
+        &["--upgrade", file(&two)][..],
+        &["--upgrade", "--oldpackage", file(&one)],
+        &["--upgrade", "--replacepkgs", file(&one)],
+    ] {
+        root.quietly(arguments);
+        let found = root.verify(DOM0);
+        assert_eq!(found, format!("S.5....T.  c /{CONFIG}\n"), "{arguments:?}");
+        assert_eq!(fs::read_to_string(&config).unwrap(), edited);
+        assert!(!root.has(&format!("{CONFIG}.rpmnew")));
+    }
+    let output = root.rpm().args(["--erase", DOM0]).output().unwrap();
+    assert!(output.status.success());
+    let saved = root.path().join(format!("{CONFIG}.rpmsave"));
+    assert_eq!(fs::read_to_string(saved).unwrap(), edited);
+    assert!(!root.has(CONFIG) && !root.has(FORMULA));
+}
 
-    // Whoever applies now gets the new states: they are whole.
-    assert!(qubes.holds(
-        "dom0",
-        "test -e /srv/formulas/base/openclaw-formula/openclaw/work"
-    ));
-    quietly(&qubes, "--upgrade --replacepkgs /mnt/exchange/ours-2");
-    assert_whole(&qubes, 2);
+/// rpm dies when the new files are there, and the old ones not yet gone.
+#[test]
+fn an_upgrade_that_is_killed_is_completed_by_the_next() {
+    let Some(root) = machine() else {
+        return;
+    };
+    let [one, two] = releases();
+    root.write_qubesctl("");
+    root.quietly(&["--install", file(&one)]);
+    for (killed, arguments) in [
+        (&two, &["--upgrade", "--replacepkgs", file(&two)][..]),
+        (
+            &one,
+            &["--upgrade", "--oldpackage", "--replacepkgs", file(&one)],
+        ),
+    ] {
+        root.write_qubesctl("while [ -e /hold ]; do sleep 0.1; done");
+        let hold = root.path().join("hold");
+        fs::write(&hold, "").unwrap();
+        root.qubesctl_calls();
+        let mut rpm = root
+            .rpm()
+            .args(["--upgrade", "--oldpackage", file(killed)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while root.qubesctl_calls().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no script ran");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        rpm.kill().unwrap();
+        rpm.wait().unwrap();
+        fs::remove_file(hold).unwrap();
+        assert_eq!(root.installed().len(), 2, "both are known");
+        root.write_qubesctl("");
+
+        root.quietly(arguments);
+        assert_eq!(root.installed().len(), 1);
+        let (release, other) = if file(killed) == file(&one) {
+            (&one, &two)
+        } else {
+            (&two, &one)
+        };
+        assert_is(&root, release, other);
+        assert!(root.has(TOP_LINK));
+    }
+}
+
+/// Without room, rpm leaves the old package as it is; and when it is told to go on, and fails in
+/// the middle, the next upgrade completes it.
+#[test]
+fn an_upgrade_without_room_is_completed_by_the_next() {
+    let Some(root) = machine() else {
+        return;
+    };
+    let [one, two] = releases();
+    root.write_qubesctl("");
+    let small = SmallDisk::at(root.path().join("srv/formulas/base"));
+    root.quietly(&["--install", file(&one)]);
+    small.fill();
+    let fails = |arguments: &[&str]| {
+        let output = root.rpm().args(arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}: there was room");
+        assert_eq!(root.installed(), ["openclaw-formula-dom0-0.1.0-1"]);
+        assert!(root.has(TOP_LINK));
+    };
+    fails(&["--upgrade", file(&two)]);
+    assert_is(&root, &one, &two);
+    fails(&["--upgrade", "--ignoresize", file(&two)]);
+    small.clear();
+    root.quietly(&["--upgrade", file(&two)]);
+    assert_is(&root, &two, &one);
+}
+
+/// A disk with room for one formula.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: PathBuf) -> Self {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);
+        stdout(mount.arg(&path));
+        SmallDisk(path)
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
+    fn fill(&self) {
+        let written = fs::write(self.filler(), vec![0; 2 << 20]);
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::StorageFull);
+    }
+
+    fn clear(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }
 
 #[test]
-fn without_qubesctl_the_scripts_do_no_harm() {
-    let Some(qubes) = machine("life-bare") else {
+fn the_template_package_lives_likewise() {
+    let Some(root) = machine() else {
         return;
     };
-    qubes.must(
-        "dom0",
-        "rm /usr/bin/qubesctl && mkdir -p /srv/salt/_tops/base",
-    );
-    let before = files(&qubes);
-    quietly(&qubes, "--install /mnt/exchange/ours-1");
-    quietly(&qubes, &format!("--verify {DOM0}"));
-    quietly(&qubes, "--upgrade /mnt/exchange/ours-2");
-    quietly(&qubes, &format!("--verify {DOM0}"));
-    // A link that qubesctl made before it was gone would break the management of every qube.
-    qubes.must(
-        "dom0",
-        &format!("ln -s /srv/formulas/base/openclaw-formula/openclaw/init.top {LINK}"),
-    );
-    quietly(&qubes, &format!("--erase {DOM0}"));
-    assert_eq!(files(&qubes), before);
-
-    quietly(&qubes, "--install /mnt/exchange/ours-template");
-    quietly(&qubes, "--verify openclaw-formula-template");
-    quietly(&qubes, "--erase openclaw-formula-template");
-    assert_eq!(files(&qubes), before);
+    const NAME: &str = "openclaw-formula-template";
+    let releases = [
+        "class = \"app\"\n",
+        "class = \"app\"\nprovider = \"ollama\"\n[package]\nrelease = 2\n",
+    ]
+    .map(|text| Built::config(&format!("[[server]]\n{text}")));
+    let [one, two] = [0, 1].map(|index| releases[index].template.to_str().unwrap());
+    root.write_qubesctl("");
+    let before = root.files();
+    for (arguments, release) in [
+        (&["--install", one][..], &releases[0]),
+        (&["--upgrade", "--replacepkgs", one], &releases[0]),
+        (&["--upgrade", two], &releases[1]),
+        (&["--upgrade", "--oldpackage", one], &releases[0]),
+    ] {
+        root.quietly(arguments);
+        assert_eq!(root.verify(NAME), "", "{arguments:?}");
+        root.assert_as_listed(release, "template");
+    }
+    root.quietly(&["--erase", NAME]);
+    assert_eq!(root.files(), before);
+    assert_eq!(root.qubesctl_calls(), [""; 0]);
 }
