@@ -14,6 +14,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod manifest;
 pub mod model;
+pub mod models;
 pub mod openclaw;
 pub mod openpgp;
 pub mod plan;

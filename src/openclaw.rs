@@ -3,6 +3,8 @@
 //! What this program knows of OpenClaw itself: the pinned versions, where the formula installs
 //! them in a qube, and the contents of `openclaw.json`.
 
+pub mod safety;
+
 use serde_json::{Value, json};
 
 use crate::model::{Mode, ModelRef, ProviderSet, Server};
@@ -33,10 +35,17 @@ pub fn gateway() -> String {
     format!("{PREFIX}/node_modules/openclaw/dist/index.js")
 }
 
-/// The whole `openclaw.json` of a server: what is safe first, then its providers.
+/// The whole `openclaw.json` of a server.
 ///
 /// Keys and values are those that `openclaw config validate` of [`VERSION`] accepts.
 pub fn config(server: &Server) -> Value {
+    let mut config = managed(server);
+    merge(&mut config, server.openclaw.to_json());
+    config
+}
+
+/// What the formula sets in it by itself: what is safe first, then the server's providers.
+pub fn managed(server: &Server) -> Value {
     let port = server.ports.gateway;
     let mut gateway = json!({
         "mode": "local",
@@ -76,8 +85,13 @@ pub fn config(server: &Server) -> Value {
         "discovery": { "mdns": { "mode": "off" } },
         "update": { "checkOnStart": false },
         "telemetry": { "enabled": false },
-        // A turn of the default model every 30 minutes would cost the user money.
-        "agents": { "defaults": { "model": model, "heartbeat": { "every": "0m" } } },
+        // A turn of the default model every 30 minutes would cost the user money. So would the
+        // calls of a second model that nobody chose, for recaps of each turn in the dashboard.
+        "agents": { "defaults": {
+            "model": model,
+            "utilityModel": "",
+            "heartbeat": { "every": "0m" },
+        } },
         "models": { "mode": "merge", "catalogRefresh": { "enabled": false } },
         // A nightly turn of the model, to tidy up its memory, would too.
         "plugins": { "entries": { "memory-core": {

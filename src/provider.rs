@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{Memory, Port};
+use crate::models::{self, Models};
 
 /// One model provider.
 #[derive(Debug)]
@@ -22,8 +23,6 @@ pub struct Provider {
     pub requires: &'static str,
     /// Its key, if it needs one.
     pub key: Option<Key>,
-    /// The model that is used when nothing is said.
-    pub default_model: &'static str,
     /// The memory that a server with it gets when nothing is said.
     pub memory: Memory,
     /// Whether it needs the Internet at run time.
@@ -45,6 +44,13 @@ pub struct Provider {
     pub files: &'static [ServiceFile],
     /// The user units that run it, which are among its files.
     pub units: &'static [Unit],
+}
+
+impl Provider {
+    /// Its models.
+    pub fn models(&self) -> &'static Models {
+        models::of(self.name)
+    }
 }
 
 /// A program that a provider's states fetch.
@@ -123,7 +129,6 @@ pub static PROVIDERS: &[Provider] = &[
         title: "Cursor",
         requires: "Cursor Pro subscription; `cursor-agent login` in the qube",
         key: None,
-        default_model: "auto",
         memory: Memory::DEFAULT,
         online: true,
         proxied: true,
@@ -186,7 +191,6 @@ pub static PROVIDERS: &[Provider] = &[
             variable: "OPENAI_API_KEY",
             prefix: "sk-",
         }),
-        default_model: "gpt-6-astra",
         memory: Memory::DEFAULT,
         online: true,
         proxied: false,
@@ -213,7 +217,6 @@ pub static PROVIDERS: &[Provider] = &[
             variable: "ANTHROPIC_API_KEY",
             prefix: "sk-ant-",
         }),
-        default_model: "claude-opus-5",
         memory: Memory::DEFAULT,
         online: true,
         proxied: false,
@@ -235,7 +238,6 @@ pub static PROVIDERS: &[Provider] = &[
         title: "Ollama",
         requires: "about 8 GB of RAM for 7B models, 40 GB for 70B; `openclaw-model pull MODEL` in the qube",
         key: None,
-        default_model: "gemma4",
         memory: Memory::known(4000, 12_000),
         online: false,
         proxied: false,

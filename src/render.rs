@@ -88,8 +88,7 @@ fn write_atom(out: &mut minijinja::Output, state: &mut State, value: &Value) -> 
     }
 }
 
-/// A value as a YAML block, each line indented. Every string is quoted as in JSON, which YAML
-/// reads alike.
+/// A value as a YAML block, each line indented. Every string is quoted.
 fn block_yaml(value: &Value, indent: usize) -> Result<Value, Error> {
     let json = serde_json::to_value(value).map_err(|error| {
         Error::new(ErrorKind::BadSerialization, "not representable").with_source(error)
@@ -126,7 +125,7 @@ fn write_yaml(out: &mut String, value: &serde_json::Value, indent: usize) {
         }
         scalar => {
             out.push_str(&pad);
-            out.push_str(&scalar.to_string());
+            out.push_str(&scalar_text(scalar));
             out.push('\n');
         }
     }
@@ -143,19 +142,57 @@ fn write_nested(out: &mut String, value: &serde_json::Value, indent: usize) {
         write_yaml(out, value, indent + 2);
     } else {
         out.push(' ');
-        out.push_str(&value.to_string());
+        out.push_str(&scalar_text(value));
         out.push('\n');
     }
+}
+
+/// A value that is on one line: no table and no list, unless it is empty.
+fn scalar_text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => quoted(text),
+        serde_json::Value::Number(number) => {
+            let text = number.to_string();
+            // Without a point and a sign, YAML 1.1 takes it for text.
+            match text.split_once('e') {
+                Some((digits, exponent)) => {
+                    let point = if digits.contains('.') { "" } else { ".0" };
+                    let sign = if exponent.starts_with('-') { "" } else { "+" };
+                    format!("{digits}{point}e{sign}{}", exponent.trim_start_matches('+'))
+                }
+                None => text,
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Text in double quotes, for YAML 1.1 that Jinja has rendered before: of what Jinja would take for
+/// its own, the first brace is escaped.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let code = u32::from(c);
+        match c {
+            '{' if matches!(rest.peek(), Some('{' | '%' | '#')) => out.push_str("\\x7b"),
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            ' '..='~' => out.push(c),
+            _ if code <= 0xff => out.push_str(&format!("\\x{code:02x}")),
+            _ if code <= 0xffff => out.push_str(&format!("\\u{code:04x}")),
+            _ => out.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// A key of plain camel-case letters stands as it is; any other is quoted.
 fn key_text(key: &str) -> String {
     let word = key.chars().all(|c| c.is_ascii_alphabetic()) && !is_yaml_word(key);
-    if word {
-        key.to_owned()
-    } else {
-        serde_json::Value::from(key).to_string()
-    }
+    if word { key.to_owned() } else { quoted(key) }
 }
 
 /// Words that YAML 1.1, which Salt reads, takes for something else than text.
@@ -199,6 +236,18 @@ mod tests {
         assert_eq!(
             yaml.unwrap(),
             "  \"on\":\n    - \"x: #y\"\n  plain: {}\n  \"a b\": 1"
+        );
+    }
+
+    #[test]
+    fn a_block_of_yaml_means_the_same_after_jinja() {
+        let yaml = render(
+            "<{ [value, 1e300, 1e-7, 1.5, 2.0, -3] | block_yaml(0) }>",
+            "{{ a }}{%\u{7f}é\u{1f600}\n\\\"",
+        );
+        assert_eq!(
+            yaml.unwrap(),
+            "- \"\\x7b{ a }}\\x7b%\\x7f\\xe9\\U0001f600\\n\\\\\\\"\"\n- 1.0e+300\n- 1.0e-7\n- 1.5\n- 2.0\n- -3"
         );
     }
 

@@ -113,6 +113,111 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("model_has_a_quote", "[[server]]\nmodel = \"auto\\\"\"\n"),
     ("model_empty", "[[server]]\nmodel = \"cursor/\"\n"),
+    (
+        "model_unknown_to_cursor",
+        "[[server]]\nmodel = \"cursor/sonet-4.5\"\n",
+    ),
+    (
+        "model_far_from_cursors",
+        "[[server]]\nprovider = [\"openai\", \"cursor\"]\nmodel = \"cursor/zzz\"\n",
+    ),
+    ("extra_is_a_string", "[[server]]\nopenclaw = \"channels\"\n"),
+    (
+        "extra_unknown_part",
+        "[[server]]\n[server.openclaw]\nchanels.telegram.enabled = true\n",
+    ),
+    (
+        "extra_managed",
+        "[[server]]\n[server.openclaw]\ngateway.bind = \"lan\"\ngateway.port = 18789\ngateway.auth.mode = \"none\"\nagents.defaults.model.primary = \"cursor/grok\"\n",
+    ),
+    (
+        "extra_of_another_kind",
+        "[[server]]\n[server.openclaw]\nagents.defaults.model = \"cursor/grok\"\nupdate.checkOnStart.deep = true\n",
+    ),
+    (
+        "extra_reaches",
+        "[[server]]\n[server.openclaw.gateway]\ntrustedProxies = [\"0.0.0.0/0\"]\ncontrolUi.dangerouslyDisableDeviceAuth = true\ntailscale = { mode = \"funnel\" }\n",
+    ),
+    (
+        "extra_secret_by_name",
+        "[[server]]\n[server.openclaw.channels.telegram]\nbotToken = \"hunter2\"\n",
+    ),
+    (
+        "extra_secret_by_look",
+        "[[server]]\n[server.openclaw]\nmessages.responsePrefix = \"sk-0123456789abcdefghij\"\n",
+    ),
+    (
+        "extra_secrets_in_lists",
+        "[[server]]\n[server.openclaw]\nbroadcast.x = [{ apiKey = \"a\" }, \"https://me:word@example.org/\"]\n",
+    ),
+    (
+        "extra_open_to_everybody",
+        "[[server]]\n[server.openclaw.channels.telegram]\ndmPolicy = \"open\"\nallowFrom = [\"123456789\", \"*\"]\n",
+    ),
+    (
+        "extra_channel_to_be_fetched",
+        "[[server]]\n[server.openclaw.channels.discord]\nenabled = true\n",
+    ),
+    (
+        "extra_runs_programs",
+        "[[server]]\n[server.openclaw]\nmcp.servers.files = { command = \"npx\", args = [\"-y\", \"some\"], env = { NODE_ENV = \"x\" } }\nenv.vars.PATH = \"/tmp\"\n",
+    ),
+    (
+        "extra_includes",
+        "[[server]]\n[server.openclaw]\nui.\"$include\" = \"./other.json\"\n",
+    ),
+    (
+        "extra_small_models_tools",
+        "[[server]]\nprovider = \"ollama\"\n[server.openclaw]\ntools.byProvider.\"ollama/gemma4\".deny = []\n",
+    ),
+    (
+        "extra_small_model_elsewhere",
+        "[[server]]\nprovider = \"ollama\"\n[server.openclaw]\nagents.entries.other.model = \"ollama/llama3.1:8b\"\nchannels.modelByChannel.telegram.\"-100\" = \"ollama/llama3.1:8b\"\n",
+    ),
+    (
+        "extra_other_provider",
+        "[[server]]\n[server.openclaw]\nagents.defaults.imageModel.primary = \"openai/gpt-6-sol\"\ntts.provider = \"elevenlabs\"\n",
+    ),
+    (
+        "extra_costs",
+        "[[server]]\n[server.openclaw]\nagents.defaults.heartbeat.every = \"30m\"\nagents.entries.other.heartbeat.every = \"30m\"\n",
+    ),
+    (
+        "extra_date",
+        "[[server]]\n[server.openclaw]\nui.prefs.since = 2026-11-23\n",
+    ),
+    (
+        "extra_numbers_that_json_lacks",
+        "[[server]]\n[server.openclaw]\nui.prefs = { a = inf, b = [-nan], c = 1e999 }\n",
+    ),
+    (
+        "extra_id_as_a_number",
+        "[[server]]\n[server.openclaw]\nchannels.telegram.allowFrom = [1234567890123456789]\n",
+    ),
+    (
+        "extra_without_a_name",
+        "[[server]]\n[server.openclaw]\nui.\"\" = 1\n",
+    ),
+    (
+        "extra_too_deep",
+        "[[server]]\n[server.openclaw]\nui.x = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+    ),
+    (
+        "override_of_nothing",
+        "[[server]]\noverride-safety = [\"ui.prefs.locale\"]\n[server.openclaw]\nui.prefs.locale = \"de\"\n",
+    ),
+    (
+        "override_misspelt",
+        "[[server]]\noverride-safety = [\"gateway.terminal.enable\"]\n[server.openclaw]\ngateway.terminal.enabled = true\n",
+    ),
+    (
+        "override_of_what_cannot_be",
+        "[[server]]\noverride-safety = [\"gateway\", \"gateway\"]\n[server.openclaw]\ngateway = 1\n",
+    ),
+    (
+        "override_is_a_string",
+        "[[server]]\noverride-safety = \"gateway.auth.mode\"\n",
+    ),
     ("port_privileged", "[[server]]\nports = { gateway = 80 }\n"),
     (
         "port_too_large",
@@ -258,6 +363,14 @@ const REFUSED: &[(&str, &str)] = &[
 
 /// A configuration that is taken with a warning.
 const WARNED: &[(&str, &str)] = &[
+    (
+        "warning_unlisted_model",
+        "[[server]]\nprovider = \"openai\"\nmodel = \"gpt-6\"\n",
+    ),
+    (
+        "warning_overrides",
+        "[[server]]\nprovider = \"openai\"\noverride-safety = [\"gateway.terminal.enabled\", \"channels.discord\", 'tools.byProvider.\"openai/gpt-5.4\".profile']\n[server.openclaw]\ngateway.terminal.enabled = true\nchannels.discord = { enabled = true, name = \"x\" }\ntools.byProvider.\"openai/gpt-5.4\".profile = \"full\"\n",
+    ),
     (
         "warning_fixed_token",
         "[[server]]\ntoken = \"dom0-local\"\n",

@@ -5,6 +5,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
+use openclaw_formula::openclaw::safety::{self, Path, Step};
 use serde_json::Value;
 use support::bed::{Applied, Bed, Salt};
 use support::{Built, examples, repository};
@@ -602,7 +605,7 @@ const EXPECTED_FINDINGS: [&str; 2] = ["gateway.trusted_proxies_missing", "models
 
 #[test]
 fn every_generated_configuration_is_right_for_the_real_openclaw() {
-    let built = Built::example("openai-tunnel-standalone.toml");
+    let built = Built::example("telegram.toml");
     let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", true) else {
         return;
     };
@@ -622,6 +625,36 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
     for finding in EXPECTED_FINDINGS {
         assert!(documented.contains(finding), "{finding}");
     }
+
+    let json = |script: &str| -> Value { serde_json::from_str(&bed.must(script)).unwrap() };
+    safety_rules_fit(
+        &json(&user("openclaw config schema")),
+        &json(&format!(
+            "cat {OPENCLAW}/docs/reference/secretref-user-supplied-credentials-matrix.json"
+        )),
+    );
+    for provider in ["openai", "anthropic"] {
+        let plugin = json(&format!(
+            "cat {OPENCLAW}/dist/extensions/{provider}/openclaw.plugin.json"
+        ));
+        let models = plugin["modelCatalog"]["providers"][provider]["models"].clone();
+        let current: Vec<_> = models
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|model| model["status"] != "deprecated")
+            .map(|model| model["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(openclaw_formula::models::of(provider).names, current);
+    }
+    // An extra setting is managed like the others.
+    bed.must(
+        "sed -i 's/\"dmPolicy\": \"allowlist\"/\"dmPolicy\": \"open\"/' /home/user/.openclaw/openclaw.json",
+    );
+    assert_eq!(
+        bed.must(&user("openclaw-provider changes")),
+        "channels.telegram.dmPolicy\n"
+    );
 
     let mut checked = Vec::new();
     for example in examples() {
@@ -667,6 +700,87 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
         }
     }
     assert!(checked.len() > 8);
+}
+
+/// Where the formula installs OpenClaw.
+const OPENCLAW: &str = "/usr/local/lib/openclaw/node_modules/openclaw";
+
+/// Fails unless the rules for extra settings are about settings that OpenClaw has, about all parts
+/// of them, and know what may hold a secret or calls itself dangerous.
+#[track_caller]
+fn safety_rules_fit(schema: &Value, secrets: &Value) {
+    let parts: BTreeSet<_> = safety::parts().collect();
+    let real = schema["properties"].as_object().unwrap();
+    let real: BTreeSet<_> = real.keys().map(String::as_str).collect();
+    assert_eq!(real.difference(&parts).collect::<Vec<_>>(), [&"$schema"]);
+    assert_eq!(parts.difference(&real).count(), 0, "{parts:?}");
+    for rule in safety::rules() {
+        let words: Vec<_> = rule.split('.').collect();
+        assert!(has_setting(schema, &words), "{rule}");
+    }
+
+    let refused = |path: &str| {
+        let step = |word: &str| Step::Key(word.replace('*', "x"));
+        let path = Path(path.split('.').map(step).collect());
+        safety::object_to_value(&path, &Value::from("hunter2"), &Value::Null).map(|it| it.label)
+    };
+    let mut count = 0;
+    for entry in secrets["entries"].as_array().unwrap() {
+        let path = entry["path"].as_str().unwrap();
+        // What a variable is for, only its name tells.
+        if entry["configFile"] == "openclaw.json" && !path.ends_with(".env.*") {
+            assert_eq!(refused(path), Some("a secret"), "{path}");
+            count += 1;
+        }
+    }
+    assert!(count > 80, "{count}");
+
+    let mut dangerous = Vec::new();
+    names(schema, &mut Vec::new(), &mut dangerous);
+    dangerous.retain(|path| path.rsplit('.').next().unwrap().contains("angerous"));
+    assert!(dangerous.len() > 20, "{dangerous:?}");
+    for path in dangerous {
+        assert!(refused(&path).is_some(), "{path}");
+    }
+}
+
+/// What a schema says of what is in a table: named entries, others, and other forms of it.
+fn inner(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let named = schema["properties"].as_object().into_iter().flatten();
+    let forms = ["anyOf", "oneOf", "allOf"].into_iter();
+    named
+        .map(|(name, schema)| (name.as_str(), schema))
+        .chain([("*", &schema["additionalProperties"])])
+        .chain(
+            forms
+                .flat_map(|form| schema[form].as_array().into_iter().flatten())
+                .map(|schema| ("", schema)),
+        )
+}
+
+fn has_setting(schema: &Value, words: &[&str]) -> bool {
+    let Some((first, rest)) = words.split_first() else {
+        return !schema.is_null();
+    };
+    inner(schema).any(|(name, inner)| match name {
+        "" => has_setting(inner, words),
+        "*" => inner.is_object() && has_setting(inner, rest),
+        name => (*first == "*" || *first == name) && has_setting(inner, rest),
+    })
+}
+
+/// The paths of all settings.
+fn names(schema: &Value, at: &mut Vec<String>, found: &mut Vec<String>) {
+    for (name, inner) in inner(schema) {
+        if !inner.is_object() {
+            continue;
+        }
+        let steps = usize::from(!name.is_empty());
+        at.extend((steps > 0).then(|| name.to_owned()));
+        found.extend((steps > 0).then(|| at.join(".")));
+        names(inner, at, found);
+        at.truncate(at.len() - steps);
+    }
 }
 
 /// The JSON that a server's state writes, as Salt reads it from the state.

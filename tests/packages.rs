@@ -548,6 +548,18 @@ fn options_override_the_file() {
     );
 }
 
+/// What the examples name is a model by the list of its provider.
+#[test]
+fn the_models_of_the_examples_are_listed_ones() {
+    for example in examples() {
+        for server in Built::example(&example).servers() {
+            let (provider, name) = server["model"].as_str().unwrap().split_once('/').unwrap();
+            let models = openclaw_formula::models::of(provider);
+            assert!(models.names.iter().any(|model| model == name), "{example}");
+        }
+    }
+}
+
 #[test]
 fn providers_are_listed() {
     insta::assert_snapshot!("providers", stdout(tool().arg("providers")));

@@ -92,6 +92,8 @@ fn noise() -> impl Strategy<Value = String> {
         "tags",
         "inter-qube",
         "token",
+        "openclaw",
+        "override-safety",
         "colour",
     ]);
     let value = prop_oneof![
@@ -111,6 +113,9 @@ fn noise() -> impl Strategy<Value = String> {
             "\"ollama\"",
             "[\"cursor\", \"ollama\"]",
             "{ gateway = 1 }",
+            "{ gateway.bind = \"lan\", channels.telegram.allowFrom = [\"*\", 1, {}] }",
+            "{ ui.\"a.b\" = nan, x = 1, mcp.servers.\"\".command = 1979-05-27 }",
+            "[\"gateway.bind\"]",
             "\"192.168.1.9\"",
             "'",
             "99999999999999999999",
@@ -140,6 +145,55 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Text as TOML has it, with every character that is not plain escaped.
+fn toml_string(text: &str) -> String {
+    let escaped = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '{' | '}' | '%' | '#' | ':' | '-' => {
+            c.to_string()
+        }
+        _ => format!("\\U{:08x}", u32::from(c)),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+}
+
+/// Settings of OpenClaw's own: any text, numbers that YAML and JSON write otherwise than TOML, and
+/// what Jinja and YAML take for their own.
+fn extra() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        any::<String>(),
+        "[{}%# a:-]{0,12}",
+        prop::sample::select(vec![
+            "no",
+            "1e3",
+            "0x1",
+            "1_0",
+            "null",
+            "~",
+            "{{ grains.id }}",
+            "\u{85}\u{2028}\u{feff}"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let key = prop_oneof![any::<String>(), "[a-z]{1,4}", "[{%#:-]{1,4}"];
+    let value = prop_oneof![
+        text.clone().prop_map(|text| toml_string(&text)),
+        any::<f64>()
+            .prop_filter("JSON has no others", |number| number.is_finite())
+            .prop_map(|number| format!("{number:?}")),
+        (-(1_i64 << 53) + 1..1 << 53).prop_map(|number| number.to_string()),
+        any::<bool>().prop_map(|boolean| boolean.to_string()),
+        prop::collection::vec(text, 0..3).prop_map(|texts| {
+            let texts: Vec<_> = texts.iter().map(|text| toml_string(text)).collect();
+            format!("[[], {{}}, [{}], {{ a = {{ b = 1 }} }}]", texts.join(", "))
+        }),
+    ];
+    prop::collection::vec((key, value), 0..4).prop_map(|entries| {
+        let line = |(key, value): &(String, String)| format!("{} = {value}\n", toml_string(key));
+        let lines: Vec<_> = entries.iter().map(line).collect();
+        format!("[server.openclaw.ui]\n{}", lines.concat())
+    })
+}
+
 /// A configuration that is accepted.
 fn valid() -> impl Strategy<Value = String> {
     let tag = "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,15}";
@@ -147,6 +201,8 @@ fn valid() -> impl Strategy<Value = String> {
         Just(None),
         "[a-z0-9][a-zA-Z0-9._:/@+-]{0,20}".prop_map(Some)
     ];
+    // The proxy knows no others.
+    let cursors = prop::sample::select(openclaw_formula::models::of("cursor").names.clone());
     let providers =
         prop::sample::subsequence(vec!["cursor", "openai", "anthropic", "ollama"], 1..=4)
             .prop_shuffle();
@@ -161,6 +217,7 @@ fn valid() -> impl Strategy<Value = String> {
         prop::collection::btree_set(tag, 0..3),
         prop::collection::btree_set(name(), 0..3),
         (400_u32..4000, 12_000_u32..1_000_000, any::<bool>()),
+        (cursors, extra()),
     );
     prop::collection::vec(server, 1..4).prop_filter_map("names clash", |servers| {
         let names: BTreeSet<_> = servers.iter().map(|server| server.0.clone()).collect();
@@ -169,7 +226,9 @@ fn valid() -> impl Strategy<Value = String> {
         }
         let mut text = String::new();
         for (i, server) in servers.into_iter().enumerate() {
-            let (name, app, label, network, ask, providers, model, tags, clients, memory) = server;
+            let (name, app, label, network, ask, providers, model, tags, clients, memory, more) =
+                server;
+            let (cursors, extra) = more;
             text += &format!("[[server]]\nname = \"{name}\"\nlabel = \"{label}\"\n");
             if app {
                 text += "class = \"app\"\n";
@@ -183,6 +242,11 @@ fn valid() -> impl Strategy<Value = String> {
             }
             text += &format!("provider = {providers:?}\n");
             if let Some(model) = model {
+                let model = if providers[0] == "cursor" {
+                    cursors
+                } else {
+                    model
+                };
                 text += &format!("model = \"{}/{model}\"\n", providers[0]);
             }
             text += &format!("tags = {:?}\n", tags.iter().collect::<Vec<_>>());
@@ -198,6 +262,7 @@ fn valid() -> impl Strategy<Value = String> {
                 2000 + i,
                 3000 + i
             );
+            text += &extra;
         }
         // Some names that the strategy makes are refused: they are the other property's.
         read(&text).deployment.is_some().then_some(text)

@@ -543,3 +543,123 @@ fn wrong_usage_of_openclaw_model_is_told() {
         );
     }
 }
+
+/// What stands in the qube of a user who has added to it, and who is configured for Telegram.
+fn configuration() -> Value {
+    let path = repository().join("examples/openclaw/openclaw-anthropic.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    config["channels"] = json!({ "telegram": { "dmPolicy": "allowlist" } });
+    config
+}
+
+impl Qube {
+    /// A qube with this text as `openclaw.json`.
+    fn with_configuration(text: &str) -> Option<Qube> {
+        if !rustix::process::geteuid().is_root() || !has_program("unshare") {
+            return None;
+        }
+        let qube = Qube::new("openai")?;
+        fs::create_dir(qube.home.path().join(".openclaw")).unwrap();
+        fs::write(qube.configuration(), text).unwrap();
+        Some(qube)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.home.path().join(".openclaw/openclaw.json")
+    }
+
+    /// Runs `openclaw-provider` where the formula has installed its examples, and `settings.json`,
+    /// and after a shell command.
+    fn provider(&self, settings: &Value, script: &str, arguments: &[&str]) -> Output {
+        fs::write(self.home.path().join("settings.json"), settings.to_string()).unwrap();
+        let examples = repository().join("examples/openclaw");
+        let share = "/usr/local/share";
+        let script = format!(
+            "mount -t tmpfs tmpfs {share} && mkdir -p {share}/openclaw/examples && \
+             cp \"$HOME/settings.json\" {share}/openclaw/ && \
+             cp {}/*.json {share}/openclaw/examples/ && {script}",
+            examples.display()
+        );
+        self.run_after(&script, "openclaw-provider", arguments)
+    }
+}
+
+#[test]
+fn another_provider_loses_no_setting() {
+    let Some(qube) = Qube::with_configuration(&configuration().to_string()) else {
+        return;
+    };
+    let nothing = json!({});
+    let used = qube.provider(&nothing, "true", &["use", "openai"]);
+    assert!(used.status.success(), "{}", said(&used));
+    let now: Value = serde_json::from_slice(&fs::read(qube.configuration()).unwrap()).unwrap();
+    let mut expected = configuration();
+    expected["agents"]["defaults"]["model"]["primary"] = "openai/gpt-6-astra".into();
+    expected["models"]["providers"]["openai"] = now["models"]["providers"]["openai"].clone();
+    expected["tools"] = json!({});
+    assert_eq!(now, expected);
+
+    // What differs is named, and not shown; what is the user's own is no difference.
+    let mut settings = configuration();
+    settings["channels"]["telegram"]["dmPolicy"] = "disabled".into();
+    settings["messages"] = json!({ "ackReaction": "x" });
+    let changes = qube.provider(&settings, "true", &["changes"]);
+    assert!(changes.status.success());
+    assert_eq!(
+        said(&changes),
+        "agents.defaults.model.primary\nchannels.telegram.dmPolicy\nmessages\n"
+    );
+}
+
+#[test]
+fn what_openclaw_provider_cannot_do_leaves_the_configuration() {
+    let text = configuration().to_string();
+    let Some(qube) = Qube::with_configuration(&text) else {
+        return;
+    };
+    let refused = |script: &str, arguments: &[&str], status: i32| {
+        let output = qube.provider(&json!({}), script, arguments);
+        refused(&output, status).replace(&qube.home.path().display().to_string(), "HOME")
+    };
+    assert_eq!(
+        refused("true", &["use", "mistral"], 64),
+        "openclaw-provider: no such provider: mistral; there are cursor, openai, anthropic, ollama\n"
+    );
+    let said = refused("true", &["use", "ollama"], 1);
+    assert!(said.contains("ollama is not installed here"), "{said}");
+    let usage = refused("true", &["use"], 64);
+    assert!(usage.starts_with("Usage: "), "{usage}");
+    assert_eq!(fs::read_to_string(qube.configuration()).unwrap(), text);
+
+    // On a disk that is full: what the tool says, and then what is there.
+    let full = "mount -t tmpfs -o size=64k,nr_inodes=100 tmpfs \"$HOME/.openclaw\" && \
+                cp \"$HOME/whole\" \"$HOME/.openclaw/openclaw.json\" && \
+                { dd if=/dev/zero of=\"$HOME/.openclaw/filler\" bs=1k 2>/dev/null || true; } && \
+                { \"$@\" || echo \"status $?\"; cd \"$HOME/.openclaw\" && cmp openclaw.json ../whole && \
+                ls -A; exit 1; }";
+    fs::write(qube.home.path().join("whole"), &text).unwrap();
+    assert_eq!(
+        refused(full, &["use", "openai"], 1),
+        "status 1\nfiller\nopenclaw.json\nopenclaw-provider: HOME/.openclaw/openclaw.json stays as it \
+         is: ENOSPC: no space left on device, write\n"
+    );
+
+    // What is no JSON is not touched, and it is said where it is not.
+    fs::write(qube.configuration(), "{ broken").unwrap();
+    for arguments in [&["use", "openai"][..], &["list"], &["changes"]] {
+        let said = refused("true", arguments, 1);
+        let expected = "openclaw-provider: HOME/.openclaw/openclaw.json is not JSON: ";
+        assert!(said.starts_with(expected), "{said}");
+        assert!(said.contains("it stays as it is"), "{said}");
+    }
+    assert_eq!(
+        fs::read_to_string(qube.configuration()).unwrap(),
+        "{ broken"
+    );
+    fs::remove_file(qube.configuration()).unwrap();
+    let said = refused("true", &["use", "openai"], 1);
+    assert!(
+        said.contains("is missing: apply openclaw.configure"),
+        "{said}"
+    );
+}

@@ -202,6 +202,14 @@ fn a_turn_reaches_each_provider_and_comes_back() {
         }
     }
 
+    // No other model was called, such as the smaller one for recaps that OpenClaw has for each.
+    for asked in qube.asked() {
+        assert!(
+            ["gpt-6-astra", "claude-opus-5"].contains(&asked["model"].as_str().unwrap_or_default()),
+            "{asked:#}"
+        );
+    }
+
     // Last, for OpenClaw uses a key that was refused no more for a minute.
     for provider in ["openai", "anthropic"] {
         qube.switch(provider, REFUSES);

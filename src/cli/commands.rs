@@ -430,7 +430,8 @@ fn providers(args: &Providers) -> Result<(), Failure> {
                     "title": provider.title,
                     "requires": provider.requires,
                     "key": provider.key.as_ref().map(|key| key.variable),
-                    "default_model": format!("{}/{}", provider.name, provider.default_model),
+                    "default_model": format!("{}/{}", provider.name, provider.models().default),
+                    "models": provider.models().names,
                     "memory_mib": { "initial": provider.memory.initial(), "max": provider.memory.max() },
                 })
             })
@@ -440,7 +441,7 @@ fn providers(args: &Providers) -> Result<(), Failure> {
     }
     let mut text = String::new();
     for provider in PROVIDERS {
-        let model = format!("{}/{}", provider.name, provider.default_model);
+        let model = format!("{}/{}", provider.name, provider.models().default);
         let _ = writeln!(
             text,
             "{:<10} {model:<28} {}",

@@ -224,5 +224,8 @@ fn write(deployment: &Deployment) -> String {
         }),
         server.inter_qube == plain.inter_qube,
     );
+    out.push_str(
+        "# OpenClaw's own settings, such as channels, go into a table below: [server.openclaw]\n",
+    );
     out
 }

@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
+use super::extra;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
     Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
@@ -32,6 +33,9 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
         own_names(server, diagnostics);
         tags(server, diagnostics);
         token(server, diagnostics);
+    }
+    for server in &mut draft.servers {
+        extra::check(server, diagnostics);
     }
     distinct_names(&draft.servers, diagnostics);
     distinct_addresses(&draft.servers, diagnostics);
@@ -117,9 +121,15 @@ fn memory(server: &ServerDraft, findings: Findings) {
 fn model(server: &ServerDraft, findings: Findings) {
     if let (Some((text, at)), Some((providers, _))) =
         (server.model.known(), server.providers.known())
-        && let Err(what) = ModelRef::parse(text, providers)
     {
-        findings.push(Diagnostic::error(at.clone(), what));
+        match ModelRef::parse(text, providers) {
+            Err(what) => findings.push(Diagnostic::error(at.clone(), what)),
+            Ok(model) => findings.extend(
+                model
+                    .doubt()
+                    .map(|what| Diagnostic::warning(at.clone(), what)),
+            ),
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use super::options::OptionNodes;
 use super::tree::{Node, Table, Value};
 use crate::diagnostic::{Diagnostic, Place, SourceId};
 use crate::model::{
-    Class, Deployment, FixedToken, InterQube, Invalid, Label, ManagedQube, Memory, Mode, ModelRef,
-    Os, PackageVersion, Port, Ports, ProviderRef, ProviderSet, QubeName, Release, Server, Tag,
-    Version, pick,
+    Class, Deployment, ExtraSettings, FixedToken, InterQube, Invalid, Label, ManagedQube, Memory,
+    Mode, ModelRef, Os, PackageVersion, Port, Ports, ProviderRef, ProviderSet, QubeName, Release,
+    Server, Tag, Version, pick,
 };
 
 /// A setting: its value, where it stands, and whether a person wrote it. A setting that is
@@ -118,6 +118,18 @@ impl FromStr for Address {
     }
 }
 
+/// The path of one of OpenClaw's own settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SettingPath(pub String);
+
+impl FromStr for SettingPath {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Ok(SettingPath(text.to_owned()))
+    }
+}
+
 /// One server as far as it could be read.
 #[derive(Clone, Debug)]
 pub(super) struct ServerDraft {
@@ -143,6 +155,11 @@ pub(super) struct ServerDraft {
     pub tags: Vec<Item<Tag>>,
     pub inter_qube: Field<InterQube>,
     pub token: Field<FixedToken>,
+    /// The table of OpenClaw's own settings.
+    pub openclaw: Option<Table>,
+    /// What is in it, once it is checked.
+    pub extra: ExtraSettings,
+    pub override_safety: Vec<Item<SettingPath>>,
 }
 
 impl ServerDraft {
@@ -159,7 +176,8 @@ impl ServerDraft {
         .collect()
     }
 
-    fn finish(self) -> Option<Server> {
+    /// The server; `None` if a field is empty, which means that there was an error.
+    pub fn finish(self) -> Option<Server> {
         let providers = self.providers.value?;
         let model = match &self.model.value {
             Some(text) => ModelRef::parse(text, &providers).ok()?,
@@ -194,6 +212,12 @@ impl ServerDraft {
             tags: self.tags.into_iter().map(|(tag, _)| tag).collect(),
             inter_qube: self.inter_qube.value?,
             token: self.token.value,
+            openclaw: self.extra,
+            override_safety: self
+                .override_safety
+                .into_iter()
+                .map(|(path, _)| path.0)
+                .collect(),
         })
     }
 }
@@ -227,7 +251,7 @@ impl Draft {
 const TOP_KEYS: [&str; 2] = ["package", "server"];
 const PACKAGE_KEYS: [&str; 2] = ["version", "release"];
 const PORT_KEYS: [&str; 2] = ["proxy", "gateway"];
-const SERVER_KEYS: [&str; 20] = [
+const SERVER_KEYS: [&str; 22] = [
     "name",
     "class",
     "template",
@@ -248,6 +272,8 @@ const SERVER_KEYS: [&str; 20] = [
     "tags",
     "inter-qube",
     "token",
+    "openclaw",
+    "override-safety",
 ];
 
 /// Reads the tables. `line` is the command line's source.
@@ -355,6 +381,17 @@ impl Decoder<'_> {
             }
         };
         self.refuse_unknown(ports, &PORT_KEYS, "`ports`");
+        let openclaw = match table.get("openclaw") {
+            None => None,
+            Some(Node {
+                value: Value::Table(settings),
+                ..
+            }) => Some(settings.clone()),
+            Some(node) => {
+                self.kind_error("openclaw", &node.value, &node.place, OPENCLAW_FORM);
+                None
+            }
+        };
 
         let find = |key: &str| options.server.get(key).or_else(|| table.get(key));
         let find_port = |key: &str| options.ports.get(key).or_else(|| ports.get(key));
@@ -437,6 +474,9 @@ impl Decoder<'_> {
                 .text(find("inter-qube"), "inter-qube", &head)
                 .or(InterQube::Off),
             token: self.text(find("token"), "token", &head),
+            openclaw,
+            extra: ExtraSettings::default(),
+            override_safety: self.list(find("override-safety"), "override-safety"),
             name,
         }
     }
@@ -695,6 +735,11 @@ impl Decoder<'_> {
 const PORTS_FORM: (&str, &str) = (
     "`ports` is a table",
     "write ports = { proxy = 32125, gateway = 18789 }",
+);
+
+const OPENCLAW_FORM: (&str, &str) = (
+    "`openclaw` is a table",
+    "write [server.openclaw] above OpenClaw's settings",
 );
 
 fn twice(key: &str, item: &Node, first: &Place) -> Diagnostic {

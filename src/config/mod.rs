@@ -3,11 +3,13 @@
 //! From what a person wrote, a file or options or both, to a validated [`Deployment`].
 //!
 //! [`tree`] keeps every value with its place; [`decode`] turns values into types and names what
-//! is unknown; [`check`] looks at what the values mean together. All findings of a run come out
+//! is unknown; [`check`] looks at what the values mean together, [`extra`] at OpenClaw's own
+//! settings. All findings of a run come out
 //! at once.
 
 mod check;
 mod decode;
+mod extra;
 pub mod options;
 mod tree;
 

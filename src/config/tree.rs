@@ -20,6 +20,8 @@ pub(super) enum Value {
     Text(String),
     /// `None`: a number beyond 64 bits.
     Integer(Option<i64>),
+    /// Infinite too: written so, or beyond 64 bits.
+    Float(f64),
     Boolean(bool),
     Array(Vec<Node>),
     Table(Table),
@@ -33,6 +35,7 @@ impl Value {
         match self {
             Value::Text(_) => "a string",
             Value::Integer(_) => "an integer",
+            Value::Float(_) => "a float",
             Value::Boolean(_) => "a boolean",
             Value::Array(_) => "an array",
             Value::Table(_) => "a table",
@@ -118,7 +121,7 @@ fn node(source: SourceId, spanned: &Spanned<DeValue<'_>>) -> Node {
             Value::Array(array.iter().map(|item| node(source, item)).collect())
         }
         DeValue::Table(entries) => Value::Table(table(source, entries)),
-        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Float(float) => Value::Float(float.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Datetime(_) => Value::Other("a date"),
     };
     Node {

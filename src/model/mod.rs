@@ -6,6 +6,7 @@
 //! obeys its rule because it exists: each type is made by [`std::str::FromStr`] or a checked
 //! constructor, which answers with an [`Invalid`] that names the rule and the fix.
 
+mod extra;
 mod label;
 mod memory;
 mod name;
@@ -18,6 +19,7 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
+pub use extra::ExtraSettings;
 pub use label::Label;
 pub use memory::Memory;
 pub use name::{ManagedQube, QubeName, Tag};
@@ -25,7 +27,7 @@ pub use package::{PackageVersion, Release, Version};
 pub use port::{Port, Ports};
 pub use selection::{ModelRef, ProviderRef, ProviderSet};
 pub use text::Invalid;
-pub(crate) use text::{choice, pick};
+pub(crate) use text::{choice, nearest, pick};
 pub use token::FixedToken;
 
 mod token;
@@ -177,6 +179,10 @@ pub struct Server {
     pub inter_qube: InterQube,
     /// A gateway token that the user fixed; `None` for a random one, made inside the qube.
     pub token: Option<FixedToken>,
+    /// Settings of OpenClaw's own beside those that follow from the rest.
+    pub openclaw: ExtraSettings,
+    /// The paths of those of them that are refused unless a person insists.
+    pub override_safety: Vec<String>,
 }
 
 impl Server {
@@ -206,6 +212,8 @@ impl Server {
             tags: Vec::new(),
             inter_qube: InterQube::Off,
             token: None,
+            openclaw: ExtraSettings::default(),
+            override_safety: Vec::new(),
         }
     }
 

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::{Invalid, Memory, pick};
+use super::{Invalid, Memory, nearest, pick};
+use crate::models::Others;
 use crate::provider::{PROVIDERS, Provider, find};
 
 /// A reference to one entry of the table of providers.
@@ -140,7 +141,7 @@ impl ModelRef {
     pub fn default_of(provider: ProviderRef) -> Self {
         ModelRef {
             provider,
-            name: provider.default_model.to_owned(),
+            name: provider.models().default.clone(),
         }
     }
 
@@ -178,10 +179,14 @@ impl ModelRef {
         } else if name.len() > 100 {
             format!("{} characters long", name.len())
         } else {
-            return Ok(ModelRef {
+            let model = ModelRef {
                 provider,
                 name: name.to_owned(),
-            });
+            };
+            return match model.unlisted(Others::Refused) {
+                Some(what) => Err(what),
+                None => Ok(model),
+            };
         };
         Err(Invalid::new(
             format!("\"{}\" is not a model's name", text.escape_debug()),
@@ -189,6 +194,37 @@ impl ModelRef {
             "a model's name is a letter or digit, then letters, digits, `.`, `_`, `:`, `/`, `@`, \
              `+` and `-`, 100 characters at most",
             format!("write a model such as \"{}\"", Self::default_of(provider)),
+        ))
+    }
+
+    /// What to say of a model that may be none, if its provider's list does not have it.
+    pub fn doubt(&self) -> Option<Invalid> {
+        let mut what = self.unlisted(Others::Doubted)?;
+        what.fix += ", or leave it if it is new";
+        Some(what)
+    }
+
+    /// What to say if the list of its provider, whose others are treated so, does not have it.
+    fn unlisted(&self, others: Others) -> Option<Invalid> {
+        let models = self.provider.models();
+        if models.others != others || models.names.contains(&self.name) {
+            return None;
+        }
+        let known = models.names.iter().map(String::as_str);
+        Some(Invalid::new(
+            format!("{self} is no known model of {}", self.provider.title),
+            "not in the list",
+            format!(
+                "the models of {} are, by {} ({}), {}",
+                self.provider.title,
+                models.source,
+                models.taken,
+                models.names.join(", ")
+            ),
+            match nearest(&self.name, known) {
+                Some(name) => format!("write \"{}/{name}\"", self.provider.name),
+                None => "write one of these".to_owned(),
+            },
         ))
     }
 

@@ -71,6 +71,16 @@ def expect(what, found, wanted):
         raise ValueError(f"{what} is {found!r}, not {wanted!r}")
 
 
+def expect_in(what, found, wanted):
+    """Fails unless everything in a table of settings is, to the type, in another."""
+    if not isinstance(wanted, dict) or not wanted:
+        if wanted != {} or not isinstance(found, dict):
+            expect(what, found, wanted)
+        return
+    for key, value in wanted.items():
+        expect_in(f"{what}.{key}", found[key], value)
+
+
 def check_server(formula, server):
     """Every value of a server's configuration is where it belongs, and nothing else is there."""
     name = server["name"]
@@ -102,6 +112,7 @@ def check_server(formula, server):
     expect("port", dataset["gateway"]["port"], server["ports"]["gateway"])
     expect("model", dataset["agents"]["defaults"]["model"]["primary"], server["model"])
     expect("providers", list(dataset["models"]["providers"]), server["providers"])
+    expect_in("openclaw", dataset, server["openclaw"])
     if "network" in server["mode"]:
         expect("address", dataset["gateway"]["customBindHost"], server["ip"])
 
