@@ -270,7 +270,23 @@ const REFUSED: &[(&str, &str)] = &[
         "tag_too_long",
         "[[server]]\ntags = [\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\n",
     ),
-    ("inter_qube_unknown", "[[server]]\ninter-qube = \"allow\"\n"),
+    ("inter_qube_unknown", "[[server]]\ninter-qube = \"aks\"\n"),
+    (
+        "inter_qube_allow_without_clients",
+        "[[server]]\ninter-qube = \"allow\"\n",
+    ),
+    (
+        "inter_qube_to_clients_unknown",
+        "[[server]]\nclients = [\"work\"]\ninter-qube-to-clients = \"yes\"\n",
+    ),
+    (
+        "inter_qube_to_clients_without_clients",
+        "[[server]]\nclients = []\ninter-qube-to-clients = \"ask\"\n",
+    ),
+    (
+        "inter_qube_with_a_bad_client",
+        "[[server]]\nclients = [\"w ork\"]\ninter-qube-to-clients = \"ask\"\n",
+    ),
     ("token_short", "[[server]]\ntoken = \"abc\"\n"),
     (
         "token_with_a_space",
@@ -344,6 +360,10 @@ const REFUSED: &[(&str, &str)] = &[
         "[[server]]\nname = \"a\"\nclient-tag = \"t\"\n[[server]]\nname = \"b\"\nclient-tag = \"t\"\nports = { proxy = 1025, gateway = 1024 }\n",
     ),
     (
+        "server_with_the_client_tag_of_another",
+        "[[server]]\nname = \"a\"\nclient-tag = \"t\"\n[[server]]\nname = \"b\"\ntags = [\"t\"]\nports = { proxy = 1025, gateway = 1024 }\n",
+    ),
+    (
         "server_as_client_of_another",
         "[[server]]\nname = \"a\"\nclients = [\"b\"]\n[[server]]\nname = \"b\"\nports = { proxy = 1025, gateway = 1024 }\n",
     ),
@@ -382,6 +402,18 @@ const WARNED: &[(&str, &str)] = &[
     (
         "warning_offline",
         "[[server]]\nprovider = \"ollama\"\nnetvm = \"none\"\n",
+    ),
+    (
+        "warning_inter_qube_allow",
+        "[[server]]\nclients = [\"work\", \"personal\"]\ninter-qube = \"allow\"\n",
+    ),
+    (
+        "warning_inter_qube_to_clients_ask",
+        "[[server]]\nclients = [\"work\"]\ninter-qube-to-clients = \"ask\"\n",
+    ),
+    (
+        "warning_inter_qube_to_clients_allow",
+        "[[server]]\nclients = [\"work\"]\ninter-qube-to-clients = \"allow\"\n",
     ),
     (
         "warning_open_proxy",
@@ -451,8 +483,10 @@ fn every_bad_configuration_has_its_message() {
         let (folder, mut command) = build(config);
         let message = refusal(folder.path(), &mut command);
         insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
-        let check = refusal(folder.path(), tool().args(["check", "openclaw.toml"]));
-        assert_eq!(check, message, "{name}");
+        for other in ["check", "plan"] {
+            let refused = refusal(folder.path(), tool().args([other, "openclaw.toml"]));
+            assert_eq!(refused, message, "{name}");
+        }
         for part in ["rule: ", "help: ", " --> openclaw.toml:"] {
             assert!(message.contains(part), "{name}: no {part:?}: {message}");
         }
@@ -472,6 +506,13 @@ fn every_warning_has_its_message() {
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.starts_with("warning: "), "{message}");
         insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
+
+        let mut plan = tool();
+        plan.current_dir(folder.path())
+            .args(["plan", "--who-can-reach", "openclaw.toml"]);
+        let warning = String::from_utf8(plan.output().unwrap().stderr).unwrap();
+        assert!(warning.starts_with("warning: "), "{warning}");
+        assert!(message.starts_with(&warning), "{warning}");
     }
 }
 

@@ -539,6 +539,31 @@ fn inter_qube_access_comes_and_goes() {
     };
     bed.apply("openclaw.policy", false).succeeded();
     assert!(bed.has(path));
+
+    // One malformed file would have Qubes deny every call on the machine.
+    let policy = "/etc/qubes/policy.d";
+    let state = || bed.must(&format!("cd {policy} && ls -li && cat *"));
+    let before = state();
+    let source = format!("/srv/formulas/base/openclaw-formula/openclaw/dom0/files{policy}");
+    bed.must(&format!(
+        "cd {source} && cp 50-openclaw.policy /tmp/good && \
+         echo 'qubes.ConnectTCP * work vault deny # of mine' >> 50-openclaw.policy"
+    ));
+    let applied = bed.apply("openclaw.policy", false);
+    assert_failed(&applied, "openclaw-policy", "check_cmd execution failed");
+    assert_failed(&applied, "openclaw-policy", "invalid parameter: '#'");
+    assert_failed(&applied, "openclaw-policy-inter-vm", "requisite failed");
+    assert_eq!(state(), before);
+
+    // A good one takes the place of the old one whole: it is another file.
+    let inode = || bed.must(&format!("stat --format=%i {policy}/50-openclaw.policy"));
+    let old = inode();
+    bed.must(&format!(
+        "echo '# of mine' >> /tmp/good && mv /tmp/good {source}/50-openclaw.policy"
+    ));
+    bed.apply("openclaw.policy", false).succeeded();
+    assert_ne!(inode(), old);
+
     bed.install(&off);
     bed.apply("openclaw.policy", false).succeeded();
     assert!(!bed.has(path));

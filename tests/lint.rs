@@ -133,7 +133,13 @@ fn policy_files_obey_the_traps_of_their_format() {
                 match *action {
                     "deny" => assert!(options.is_empty(), "{line}"),
                     "allow" => assert!(!target.contains('@') && *target != "*", "{line}"),
-                    "ask" => assert_eq!(options, [format!("default_target={target}")]),
+                    "ask" => assert_eq!(
+                        options,
+                        [
+                            format!("target={target}"),
+                            format!("default_target={target}")
+                        ]
+                    ),
                     _ => panic!("no such action: {line}"),
                 }
             }

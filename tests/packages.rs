@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::configurations::OPEN;
 use support::{Built, examples, has_program, repository, said, stdout, stubs, tool};
 
 /// Both hosts, as trees and packages name them.
@@ -511,6 +512,10 @@ fn what_init_writes_means_what_its_options_said() {
         &[
             "--inter-qube",
             "ask",
+            "--inter-qube-to-clients",
+            "ask",
+            "--client",
+            "work",
             "--client-tag",
             "mine",
             "--release",
@@ -557,6 +562,65 @@ fn the_models_of_the_examples_are_listed_ones() {
             let models = openclaw_formula::models::of(provider);
             assert!(models.names.iter().any(|model| model == name), "{example}");
         }
+    }
+}
+
+#[test]
+fn who_can_reach_what_is_told_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = folder.path().join("openclaw.toml");
+    fs::write(&open, OPEN).unwrap();
+    let example = |name| repository().join("examples").join(name);
+    for (name, path) in [
+        ("default", example("cursor-tunnel-standalone.toml")),
+        ("network", example("multi-provider-network-app.toml")),
+        ("open", open.clone()),
+    ] {
+        let plan = || {
+            let mut command = tool();
+            command.args(["plan", "--who-can-reach"]).arg(&path);
+            command
+        };
+        insta::assert_snapshot!(format!("who_can_reach_{name}"), stdout(&mut plan()));
+        if name == "open" {
+            let json = stdout(plan().arg("--json"));
+            insta::assert_snapshot!("who_can_reach_json", json);
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_plan_is_what_is_built() {
+    for example in ["several-servers.toml", "ollama-network-app.toml"] {
+        let path = repository().join("examples").join(example);
+        let plan = |more: &[&str]| stdout(tool().arg("plan").args(more).arg(&path));
+        let (text, reach) = (plan(&[]), plan(&["--who-can-reach"]));
+        let manifest = Built::example(example).manifest();
+        let mut files = 0;
+        for host in HOSTS {
+            for file in manifest[host].as_array().unwrap() {
+                let word = |key: &str| file[key].as_str().unwrap();
+                let line = ["mode", "user", "group", "path"].map(word).join(" ");
+                assert!(text.lines().any(|found| found == line), "{line}");
+                files += 1;
+            }
+        }
+        assert_eq!(
+            text.lines()
+                .filter(|line| line.contains(" root root /"))
+                .count(),
+            files
+        );
+        assert!(text.ends_with(&reach));
+
+        let json: serde_json::Value = serde_json::from_str(&plan(&["--json"])).unwrap();
+        for part in ["input", "dom0", "template"] {
+            assert_eq!(json[part], manifest[part]);
+        }
+        let reach = plan(&["--who-can-reach", "--json"]);
+        let reach: serde_json::Value = serde_json::from_str(&reach).unwrap();
+        assert_eq!(json["who_can_reach"], reach);
     }
 }
 

@@ -5,63 +5,34 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use openclaw_formula::config::{self, Input, Outcome};
-use openclaw_formula::diagnostic;
 use openclaw_formula::manifest::{FILE_NAME, Manifest};
 use openclaw_formula::plan::Plan;
+use openclaw_formula::plan::reach::Reach;
 use openclaw_formula::sink::{directory::Staging, rpm};
 use openclaw_formula::tree::Host;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use support::configurations::{check, read, valid};
 use support::{from_setup, repository, stdout};
 
 /// Any time that is not in the future.
 const TIME: u32 = 1_700_000_000;
-
-fn read(text: &str) -> Outcome {
-    let outcome = config::read(&Input {
-        file: Some(("openclaw.toml".to_owned(), text.to_owned())),
-        ..Input::default()
-    });
-    // What is refused is shown, wherever the places are.
-    let shown = diagnostic::render(&outcome.sources, &outcome.diagnostics, true);
-    assert_eq!(shown.is_empty(), outcome.diagnostics.is_empty());
-    assert!(
-        outcome.deployment.is_some() || !shown.is_empty(),
-        "refused without a word"
-    );
-    outcome
-}
 
 /// Everything that follows an accepted input.
 fn generate(text: &str) {
     if let Some(deployment) = read(text).deployment {
         let plan = Plan::new(&deployment);
         assert_eq!(plan, Plan::new(&deployment));
+        assert!(!Reach::new(&deployment).to_text().is_empty());
         for host in Host::ALL {
             let build = || rpm::build(host, &plan, &deployment.package, TIME, None).unwrap();
             assert_eq!(build(), build());
         }
     }
-}
-
-/// Runs a property. The cases are the same on every run.
-fn check<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let rng = proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm);
-    TestRunner::new_with_rng(config, rng)
-        .run(&strategy, |value| {
-            test(value);
-            Ok(())
-        })
-        .unwrap();
 }
 
 #[test]
@@ -91,6 +62,7 @@ fn noise() -> impl Strategy<Value = String> {
         "client-tag",
         "tags",
         "inter-qube",
+        "inter-qube-to-clients",
         "token",
         "openclaw",
         "override-safety",
@@ -131,142 +103,6 @@ fn noise() -> impl Strategy<Value = String> {
 #[test]
 fn no_configuration_makes_it_panic() {
     check(600, noise(), |text| generate(&text));
-}
-
-/// A name that is allowed, words that YAML or a shell could take for something else included.
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![
-        prop::sample::select(vec![
-            "no", "Yes", "on", "Off", "null", "true", "NaN", "e1", "y", "files", "dom0x", "create",
-            "if", "init", "work", "openclaw", "O-_-o",
-        ])
-        .prop_map(str::to_owned),
-        "[a-zA-Z][a-zA-Z0-9_-]{0,25}",
-    ]
-}
-
-/// Text as TOML has it, with every character that is not plain escaped.
-fn toml_string(text: &str) -> String {
-    let escaped = |c: char| match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '{' | '}' | '%' | '#' | ':' | '-' => {
-            c.to_string()
-        }
-        _ => format!("\\U{:08x}", u32::from(c)),
-    };
-    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
-}
-
-/// Settings of OpenClaw's own: any text, numbers that YAML and JSON write otherwise than TOML, and
-/// what Jinja and YAML take for their own.
-fn extra() -> impl Strategy<Value = String> {
-    let text = prop_oneof![
-        any::<String>(),
-        "[{}%# a:-]{0,12}",
-        prop::sample::select(vec![
-            "no",
-            "1e3",
-            "0x1",
-            "1_0",
-            "null",
-            "~",
-            "{{ grains.id }}",
-            "\u{85}\u{2028}\u{feff}"
-        ])
-        .prop_map(str::to_owned),
-    ];
-    let key = prop_oneof![any::<String>(), "[a-z]{1,4}", "[{%#:-]{1,4}"];
-    let value = prop_oneof![
-        text.clone().prop_map(|text| toml_string(&text)),
-        any::<f64>()
-            .prop_filter("JSON has no others", |number| number.is_finite())
-            .prop_map(|number| format!("{number:?}")),
-        (-(1_i64 << 53) + 1..1 << 53).prop_map(|number| number.to_string()),
-        any::<bool>().prop_map(|boolean| boolean.to_string()),
-        prop::collection::vec(text, 0..3).prop_map(|texts| {
-            let texts: Vec<_> = texts.iter().map(|text| toml_string(text)).collect();
-            format!("[[], {{}}, [{}], {{ a = {{ b = 1 }} }}]", texts.join(", "))
-        }),
-    ];
-    prop::collection::vec((key, value), 0..4).prop_map(|entries| {
-        let line = |(key, value): &(String, String)| format!("{} = {value}\n", toml_string(key));
-        let lines: Vec<_> = entries.iter().map(line).collect();
-        format!("[server.openclaw.ui]\n{}", lines.concat())
-    })
-}
-
-/// A configuration that is accepted.
-fn valid() -> impl Strategy<Value = String> {
-    let tag = "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,15}";
-    let model = prop_oneof![
-        Just(None),
-        "[a-z0-9][a-zA-Z0-9._:/@+-]{0,20}".prop_map(Some)
-    ];
-    // The proxy knows no others.
-    let cursors = prop::sample::select(openclaw_formula::models::of("cursor").names.clone());
-    let providers =
-        prop::sample::subsequence(vec!["cursor", "openai", "anthropic", "ollama"], 1..=4)
-            .prop_shuffle();
-    let server = (
-        name(),
-        any::<bool>(),
-        prop::sample::select(vec!["red", "orange", "gray", "black"]),
-        any::<bool>(),
-        any::<bool>(),
-        providers,
-        model,
-        prop::collection::btree_set(tag, 0..3),
-        prop::collection::btree_set(name(), 0..3),
-        (400_u32..4000, 12_000_u32..1_000_000, any::<bool>()),
-        (cursors, extra()),
-    );
-    prop::collection::vec(server, 1..4).prop_filter_map("names clash", |servers| {
-        let names: BTreeSet<_> = servers.iter().map(|server| server.0.clone()).collect();
-        if names.len() < servers.len() {
-            return None;
-        }
-        let mut text = String::new();
-        for (i, server) in servers.into_iter().enumerate() {
-            let (name, app, label, network, ask, providers, model, tags, clients, memory, more) =
-                server;
-            let (cursors, extra) = more;
-            text += &format!("[[server]]\nname = \"{name}\"\nlabel = \"{label}\"\n");
-            if app {
-                text += "class = \"app\"\n";
-            }
-            if network {
-                text += "mode = \"network\"\n";
-                text += &format!("ip = \"192.168.7.{}\"\n", i + 1);
-            }
-            if ask {
-                text += "inter-qube = \"ask\"\n";
-            }
-            text += &format!("provider = {providers:?}\n");
-            if let Some(model) = model {
-                let model = if providers[0] == "cursor" {
-                    cursors
-                } else {
-                    model
-                };
-                text += &format!("model = \"{}/{model}\"\n", providers[0]);
-            }
-            text += &format!("tags = {:?}\n", tags.iter().collect::<Vec<_>>());
-            let clients: Vec<_> = clients
-                .iter()
-                .filter(|name| !names.contains(*name))
-                .collect();
-            text += &format!("clients = {clients:?}\n");
-            let (initial, max, autostart) = memory;
-            text += &format!("memory = {initial}\nmax-memory = {max}\nautostart = {autostart}\n");
-            text += &format!(
-                "ports = {{ proxy = {}, gateway = {} }}\n",
-                2000 + i,
-                3000 + i
-            );
-            text += &extra;
-        }
-        // Some names that the strategy makes are refused: they are the other property's.
-        read(&text).deployment.is_some().then_some(text)
-    })
 }
 
 #[test]
@@ -314,4 +150,51 @@ fn what_is_accepted_stays_in_its_place() {
         folder.path().display()
     );
     stdout(Command::new("sh").args(["-c", &conf]));
+}
+
+/// An argument of a service: bytes, or what looks like a port.
+fn argument() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(1..=u8::MAX, 0..12),
+        "[0-9]{1,6}".prop_map(String::into_bytes),
+        "[0-9]{0,5}[-;|&$`()<>+./_ \n'\"*?,:a-f]{1,4}[0-9]{0,5}".prop_map(String::into_bytes),
+    ]
+}
+
+#[test]
+fn no_argument_makes_the_handler_do_anything_but_connect() {
+    let folder = tempfile::tempdir().unwrap();
+    let socat = folder.path().join("socat");
+    std::fs::write(&socat, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    std::fs::set_permissions(&socat, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let handler = repository().join("templates/qube/etc/qubes-rpc/qubes.ConnectTCP");
+    let ports = std::cell::Cell::new(0);
+    check(300, argument(), |argument| {
+        let output = Command::new("/bin/sh")
+            .arg(&handler)
+            .arg(OsStr::from_bytes(&argument))
+            .env_clear()
+            .env("PATH", folder.path())
+            .env("QREXEC_SERVICE_ARGUMENT", OsStr::from_bytes(&argument))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        // A port as qrexec itself reads one.
+        let port = std::str::from_utf8(&argument)
+            .ok()
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|text| text.parse::<u16>().ok())
+            .filter(|port| port.to_string().as_bytes() == argument && *port > 0);
+        if let Some(port) = port {
+            let called = format!("-t\n86400\n-\nTCP:127.0.0.1:{port}\n");
+            assert_eq!(output.stdout, called.as_bytes());
+            ports.set(ports.get() + 1);
+        } else {
+            assert_eq!(output.status.code(), Some(64), "{argument:?}");
+            assert_eq!(output.stderr, b"qubes.ConnectTCP: not a port\n");
+            assert!(output.stdout.is_empty());
+        }
+    });
+    assert!(ports.get() > 20, "only {} ports", ports.get());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

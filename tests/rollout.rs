@@ -505,6 +505,11 @@ fn scenario_6_two_servers_and_a_client() {
         ("vault", "claw-one", "qubes.ConnectTCP+32125"),
         ("work", "claw-one", "qubes.ConnectTCP+22"),
         ("work", "claw-one", "qubes.ConnectTCP"),
+        ("work", "claw-one", "'qubes.ConnectTCP+18789;id'"),
+        ("work", "claw-one", "'qubes.ConnectTCP+18789 18790'"),
+        ("work", "claw-one", "qubes.ConnectTCP+../x"),
+        // 18789, to a program that forgets what is over 16 bits.
+        ("work", "claw-one", "qubes.ConnectTCP+84325"),
         ("work", "claw-one", "qubes.VMShell"),
         ("claw-one", "work", "qubes.VMShell"),
         ("claw-one", "work", "qubes.ConnectTCP+22"),

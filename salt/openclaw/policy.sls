@@ -2,6 +2,9 @@
 #
 # openclaw.policy: which qubes may use OpenClaw, and the tag that says so. In dom0.
 #
+# A malformed file would have Qubes deny every call on the machine. So each is checked first, by
+# Qubes' own tool, and then put in place by renaming it.
+#
 # Execute: sudo qubesctl state.apply openclaw.policy
 
 openclaw-policy:
@@ -11,6 +14,7 @@ openclaw-policy:
     - user: root
     - group: qubes
     - mode: '0664'
+    - check_cmd: qubes-policy-lint
 
 openclaw-policy-inter-vm:
 <% if inter_qube %>
@@ -20,6 +24,9 @@ openclaw-policy-inter-vm:
     - user: root
     - group: qubes
     - mode: '0664'
+    - check_cmd: qubes-policy-lint
+    - require:
+      - file: openclaw-policy
 <% else %>
   file.absent:
     - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy

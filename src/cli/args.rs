@@ -24,6 +24,8 @@ pub enum Command {
     Init(Init),
     /// Check a configuration, and write nothing
     Check(Input),
+    /// Show what a configuration would make, and who could reach what
+    Plan(Plan),
     /// Write the files of both packages into a directory, to be read
     Generate(Output),
     /// Write both RPM packages into a directory, or into a dnf repository
@@ -107,6 +109,20 @@ pub struct Signing {
     /// The program to sign with, such as qubes-gpg-client-wrapper [default: gpg]
     #[arg(long, value_name = "PROGRAM", requires = "sign_gpg")]
     pub gpg_program: Option<PathBuf>,
+}
+
+/// A configuration, and what to show of it.
+#[derive(Args, Debug)]
+pub struct Plan {
+    /// Show only who could reach what
+    #[arg(long)]
+    pub who_can_reach: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration.
+    #[command(flatten)]
+    pub input: Input,
 }
 
 /// A file to begin with.

@@ -10,10 +10,11 @@ use super::args::{self, Cli, Command, Input, Providers, Sbom, Signing, Verify};
 use super::{Failure, colour, init, product, story};
 use crate::config;
 use crate::diagnostic;
-use crate::manifest::{FILE_NAME, Manifest, Package};
-use crate::model::Deployment;
+use crate::manifest::{FILE_NAME, Manifest, Package, octal};
+use crate::model::{Deployment, Server};
 use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
-use crate::plan::{Plan, debian_package_file, package_file};
+use crate::plan::reach::Reach;
+use crate::plan::{Plan, debian_package_file, package_file, package_name};
 use crate::provider::PROVIDERS;
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
@@ -30,6 +31,7 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Check(input) => check(input),
+        Command::Plan(args) => plan(args),
         Command::Generate(args) => generate(&args.input, &args.output),
         Command::Package(args) => package(args),
         Command::Build(args) => build(args),
@@ -89,27 +91,75 @@ pub(super) fn report(outcome: &config::Outcome) {
 fn check(input: &Input) -> Result<(), Failure> {
     let deployment = read(input)?;
     for server in &deployment.servers {
-        let ports: Vec<_> = server
-            .reachable_ports()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        story(&format!(
-            "{}: {} from {}, {} mode, {}, {} {}",
-            server.name,
-            server.class.qubes_name(),
-            server.template,
-            if server.mode.is_tunnel() {
-                "tunnel"
-            } else {
-                "network"
-            },
-            server.providers,
-            if ports.len() == 1 { "port" } else { "ports" },
-            ports.join(" and "),
-        ));
+        story(&summary(server));
     }
     Ok(())
+}
+
+/// A server in one line.
+fn summary(server: &Server) -> String {
+    let ports: Vec<_> = server
+        .reachable_ports()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    format!(
+        "{}: {} from {}, {} mode, {}, {} {}",
+        server.name,
+        server.class.qubes_name(),
+        server.template,
+        if server.mode.is_tunnel() {
+            "tunnel"
+        } else {
+            "network"
+        },
+        server.providers,
+        if ports.len() == 1 { "port" } else { "ports" },
+        ports.join(" and "),
+    )
+}
+
+fn plan(args: &args::Plan) -> Result<(), Failure> {
+    let deployment = read(&args.input)?;
+    let reach = Reach::new(&deployment);
+    if args.json {
+        let reach = serde_json::to_value(&reach).expect("a JSON value can be written");
+        let value = if args.who_can_reach {
+            reach
+        } else {
+            let (epoch, plan) = (source_date_epoch()?, Plan::new(&deployment));
+            let manifest = Manifest::new(&deployment, epoch, &plan, Vec::new(), Vec::new());
+            serde_json::json!({
+                "input": manifest.input,
+                "dom0": manifest.dom0,
+                "template": manifest.template,
+                "who_can_reach": reach,
+            })
+        };
+        let text = serde_json::to_string_pretty(&value).expect("a JSON value can be written");
+        return product(&(text + "\n"));
+    }
+    if args.who_can_reach {
+        return product(&reach.to_text());
+    }
+    let mut text = String::from("The qubes\n");
+    for server in &deployment.servers {
+        let _ = writeln!(text, "{}", summary(server));
+    }
+    for (client, servers) in deployment.clients() {
+        let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
+        let _ = writeln!(text, "{client}: a client of {}", names.join(" and "));
+    }
+    let plan = Plan::new(&deployment);
+    for host in Host::ALL {
+        let _ = writeln!(text, "\nThe files of {}", package_name(host));
+        for (path, entry) in plan.tree(host).iter() {
+            let mode = octal(u32::from(entry.mode));
+            let _ = writeln!(text, "{mode} {} {} {path}", entry.user, entry.group);
+        }
+    }
+    let _ = write!(text, "\nWho can reach what\n{}", reach.to_text());
+    product(&text)
 }
 
 fn source_date_epoch() -> Result<u32, Failure> {

@@ -216,13 +216,16 @@ fn write(deployment: &Deployment) -> String {
         server.tags.is_empty(),
     );
     line(
-        "\"off\", or \"ask\": whether clients may ask for a shell in it.",
+        "\"off\", \"ask\" or \"allow\": shells, commands and files from clients in it.",
         "inter-qube",
-        quoted(match server.inter_qube {
-            crate::model::InterQube::Off => "off",
-            crate::model::InterQube::Ask => "ask",
-        }),
+        quoted(server.inter_qube.word()),
         server.inter_qube == plain.inter_qube,
+    );
+    line(
+        "The same from it in its clients. More than \"off\" gives the agent a way out of its qube.",
+        "inter-qube-to-clients",
+        quoted(server.inter_qube_to_clients.word()),
+        server.inter_qube_to_clients == plain.inter_qube_to_clients,
     );
     out.push_str(
         "# OpenClaw's own settings, such as channels, go into a table below: [server.openclaw]\n",

@@ -11,7 +11,7 @@ use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
 use super::extra;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
+    InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
 };
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
@@ -33,6 +33,7 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
         own_names(server, diagnostics);
         tags(server, diagnostics);
         token(server, diagnostics);
+        inter_qube(server, diagnostics);
     }
     for server in &mut draft.servers {
         extra::check(server, diagnostics);
@@ -42,6 +43,7 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
     distinct_dom0_ports(&draft.servers, diagnostics);
     distinct_client_ports(&draft.servers, diagnostics);
     distinct_client_tags(&draft.servers, diagnostics);
+    tags_of_other_clients(&draft.servers, diagnostics);
     clients_and_servers(&draft.servers, diagnostics);
 }
 
@@ -452,6 +454,78 @@ fn token(server: &ServerDraft, findings: Findings) {
     });
 }
 
+/// Whoever opens more than a question from a client is told what that is.
+fn inter_qube(server: &ServerDraft, findings: Findings) {
+    if server.names_clients && server.clients.is_empty() {
+        // None of them could be read, which is an error of its own.
+        return;
+    }
+    let clients: Vec<_> = server
+        .clients
+        .iter()
+        .map(|(client, _)| client.as_str())
+        .collect();
+    let (clients, name) = (clients.join(" and "), server.name.known());
+    let name = name.map_or("the server", |(name, _)| name.as_str());
+    let without_clients = |at: &Place, problem: &str, fix: &str| {
+        Diagnostic::error(
+            at.clone(),
+            Invalid::new(
+                problem,
+                "no `clients`",
+                "it is for the qubes that are named in `clients`; a tag set by hand is not enough",
+                fix,
+            ),
+        )
+    };
+    if let Some((InterQube::Allow, at)) = server.inter_qube.known() {
+        findings.push(if server.names_clients {
+            Diagnostic::warning(
+                at.clone(),
+                Invalid::new(
+                    format!("{clients} may do anything in {name}, and dom0 does not ask"),
+                    "no question",
+                    "a client then runs any command in the server and copies files to it; whoever \
+                     is in the client has the agent's keys and files",
+                    "write \"ask\", unless a program in the client needs this",
+                ),
+            )
+        } else {
+            without_clients(
+                at,
+                "`inter-qube = \"allow\"` without clients",
+                "add clients = [\"…\"], or write inter-qube = \"ask\"",
+            )
+        });
+    }
+    let (label, problem, rule, fix) = match server.inter_qube_to_clients.known() {
+        None | Some((InterQube::Off, _)) => return,
+        Some((InterQube::Ask, _)) => (
+            "a way out of the agent's qube",
+            format!("the agent in {name} may ask for a shell in {clients}"),
+            "dom0's question does not show what a shell will do, and whoever tricks the agent can \
+             ask as well: one click gives away everything in the client",
+            "leave it out, unless the client holds nothing that the agent must not have",
+        ),
+        Some((InterQube::Allow, _)) => (
+            "nothing keeps the agent in its qube",
+            format!("the agent in {name} may do anything in {clients}, and dom0 does not ask"),
+            "the agent, and whoever tricks it, then has the client's files, passwords and network",
+            "leave it out, or write \"ask\"",
+        ),
+    };
+    let at = &server.inter_qube_to_clients.place;
+    findings.push(if server.names_clients {
+        Diagnostic::warning(at.clone(), Invalid::new(problem, label, rule, fix))
+    } else {
+        without_clients(
+            at,
+            "`inter-qube-to-clients` without clients",
+            "add clients = [\"…\"], or leave it out",
+        )
+    });
+}
+
 fn distinct_names(servers: &[ServerDraft], findings: Findings) {
     clashes(
         servers.iter().filter_map(|server| {
@@ -560,6 +634,32 @@ fn distinct_client_tags(servers: &[ServerDraft], findings: Findings) {
         },
         findings,
     );
+}
+
+/// A server that carries the tag of another's clients would be one of them.
+fn tags_of_other_clients(servers: &[ServerDraft], findings: Findings) {
+    for (number, server) in servers.iter().enumerate() {
+        for (tag, at) in &server.tags {
+            let other = servers.iter().enumerate().find_map(|(other, of)| {
+                let (client_tag, client_at) = of.client_tag.known()?;
+                (other != number && client_tag == tag).then_some(client_at)
+            });
+            if let Some(client_at) = other {
+                findings.push(
+                    Diagnostic::error(
+                        at.clone(),
+                        Invalid::new(
+                            format!("the client tag {tag} on a server"),
+                            "the tag of another server's clients",
+                            "an agent's qube is given no way into another one",
+                            "leave it out",
+                        ),
+                    )
+                    .related(client_at.clone(), "the other server"),
+                );
+            }
+        }
+    }
 }
 
 fn clients_and_servers(servers: &[ServerDraft], findings: Findings) {

@@ -151,9 +151,12 @@ pub(super) struct ServerDraft {
     pub proxy_port: Field<Port>,
     pub gateway_port: Field<Port>,
     pub clients: Vec<Item<ManagedQube>>,
+    /// Whether any client was written, readable or not.
+    pub names_clients: bool,
     pub client_tag: Field<Tag>,
     pub tags: Vec<Item<Tag>>,
     pub inter_qube: Field<InterQube>,
+    pub inter_qube_to_clients: Field<InterQube>,
     pub token: Field<FixedToken>,
     /// The table of OpenClaw's own settings.
     pub openclaw: Option<Table>,
@@ -211,6 +214,7 @@ impl ServerDraft {
             client_tag: self.client_tag.value?,
             tags: self.tags.into_iter().map(|(tag, _)| tag).collect(),
             inter_qube: self.inter_qube.value?,
+            inter_qube_to_clients: self.inter_qube_to_clients.value?,
             token: self.token.value,
             openclaw: self.extra,
             override_safety: self
@@ -251,7 +255,7 @@ impl Draft {
 const TOP_KEYS: [&str; 2] = ["package", "server"];
 const PACKAGE_KEYS: [&str; 2] = ["version", "release"];
 const PORT_KEYS: [&str; 2] = ["proxy", "gateway"];
-const SERVER_KEYS: [&str; 22] = [
+const SERVER_KEYS: [&str; 23] = [
     "name",
     "class",
     "template",
@@ -271,6 +275,7 @@ const SERVER_KEYS: [&str; 22] = [
     "client-tag",
     "tags",
     "inter-qube",
+    "inter-qube-to-clients",
     "token",
     "openclaw",
     "override-safety",
@@ -467,11 +472,21 @@ impl Decoder<'_> {
             gateway_port: self
                 .integer(find_port("gateway"), "gateway", &head, Port::new)
                 .or(Ports::default().gateway),
+            names_clients: find("clients").is_some_and(
+                |node| !matches!(&node.value, Value::Array(items) if items.is_empty()),
+            ),
             clients: self.list(find("clients"), "clients"),
             client_tag,
             tags: self.list(find("tags"), "tags"),
             inter_qube: self
                 .text(find("inter-qube"), "inter-qube", &head)
+                .or(InterQube::Off),
+            inter_qube_to_clients: self
+                .text(
+                    find("inter-qube-to-clients"),
+                    "inter-qube-to-clients",
+                    &head,
+                )
                 .or(InterQube::Off),
             token: self.text(find("token"), "token", &head),
             openclaw,

@@ -66,9 +66,12 @@ pub struct Options {
     /// One more tag for the server; repeat it, or separate by commas, for several
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tag: Vec<String>,
-    /// off or ask: whether clients may ask for a shell in the server [default: off]
+    /// off, ask or allow: shells, commands and files from clients in the server [default: off]
     #[arg(long, value_name = "SETTING")]
     pub inter_qube: Option<String>,
+    /// off, ask or allow: the same from the server in its clients; dangerous [default: off]
+    #[arg(long, value_name = "SETTING")]
+    pub inter_qube_to_clients: Option<String>,
     /// true or false: whether network mode exposes the cursor proxy too [default: false]
     #[arg(long, value_name = "BOOLEAN")]
     pub expose_proxy: Option<String>,
@@ -120,6 +123,12 @@ impl Options {
             ("client-tag", "--client-tag", Text, one(&self.client_tag)),
             ("tags", "--tag", List, self.tag.clone()),
             ("inter-qube", "--inter-qube", Text, one(&self.inter_qube)),
+            (
+                "inter-qube-to-clients",
+                "--inter-qube-to-clients",
+                Text,
+                one(&self.inter_qube_to_clients),
+            ),
             (
                 "expose-proxy",
                 "--expose-proxy",

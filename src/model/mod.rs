@@ -125,19 +125,33 @@ impl Mode {
     }
 }
 
-/// Whether client qubes may ask for a shell in a server.
+/// Whether one qube may have a shell or a command in another, or copy files to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InterQube {
-    /// Never.
+    /// No shell and no command; files as Qubes' own policy has it.
     Off,
     /// Each time, after the user has agreed in dom0's dialog.
     Ask,
+    /// Without a question.
+    Allow,
 }
 
-choice!(InterQube, "an inter-qube setting", "`off` or `ask`", {
+impl InterQube {
+    /// The word for it in a configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            InterQube::Off => "off",
+            InterQube::Ask => "ask",
+            InterQube::Allow => "allow",
+        }
+    }
+}
+
+choice!(InterQube, "an inter-qube setting", "`off`, `ask` or `allow`", {
     "off" => InterQube::Off,
     "ask" => InterQube::Ask,
+    "allow" => InterQube::Allow,
 });
 
 /// One qube that runs OpenClaw.
@@ -175,8 +189,10 @@ pub struct Server {
     pub client_tag: Tag,
     /// Further tags for the server itself.
     pub tags: Vec<Tag>,
-    /// Whether clients may ask for a shell in it.
+    /// What its clients may do in it.
     pub inter_qube: InterQube,
+    /// What it may do in the qubes named as its clients.
+    pub inter_qube_to_clients: InterQube,
     /// A gateway token that the user fixed; `None` for a random one, made inside the qube.
     pub token: Option<FixedToken>,
     /// Settings of OpenClaw's own beside those that follow from the rest.
@@ -211,6 +227,7 @@ impl Server {
             client_tag: Tag::client(),
             tags: Vec::new(),
             inter_qube: InterQube::Off,
+            inter_qube_to_clients: InterQube::Off,
             token: None,
             openclaw: ExtraSettings::default(),
             override_safety: Vec::new(),

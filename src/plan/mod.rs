@@ -3,6 +3,7 @@
 //! Which files a deployment means, host by host. Pure: nothing is read or written.
 
 mod formula;
+pub mod reach;
 mod view;
 
 use crate::model::{Deployment, Os, PackageVersion};

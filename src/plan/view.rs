@@ -52,7 +52,9 @@ pub(super) struct ServerView<'a> {
     gateway_port: u16,
     proxy_port: u16,
     client_tag: &'a str,
-    inter_qube: bool,
+    clients: Vec<&'a str>,
+    inter_qube: &'static str,
+    to_clients: &'static str,
     packages: Vec<&'static str>,
     programs: Vec<&'static str>,
     rpc_dir: &'static str,
@@ -139,7 +141,13 @@ impl<'a> ServerView<'a> {
             gateway_port: server.ports.gateway.number(),
             proxy_port: server.ports.proxy.number(),
             client_tag: server.client_tag.as_str(),
-            inter_qube: server.inter_qube == InterQube::Ask,
+            clients: server
+                .clients
+                .iter()
+                .map(|client| client.as_str())
+                .collect(),
+            inter_qube: server.inter_qube.word(),
+            to_clients: server.inter_qube_to_clients.word(),
             packages: needs(server)
                 .map(|need| match server.os {
                     Os::Debian => need.debian,
@@ -315,6 +323,7 @@ pub(super) struct DeploymentView<'a> {
     gateways: Vec<Tunnel<'a>>,
     tunnelled: Vec<&'a str>,
     network: bool,
+    /// Whether anything is opened between qubes beside the servers' ports.
     pub inter_qube: bool,
     /// The qubes that `qubesctl --targets` takes.
     targets: String,
@@ -357,7 +366,10 @@ impl<'a> DeploymentView<'a> {
                 .servers
                 .iter()
                 .any(|server| !server.mode.is_tunnel()),
-            inter_qube: servers.iter().any(|server| server.inter_qube),
+            inter_qube: deployment.servers.iter().any(|server| {
+                let settings = [server.inter_qube, server.inter_qube_to_clients];
+                settings != [InterQube::Off; 2]
+            }),
             targets: names.collect::<Vec<_>>().join(","),
             servers,
             clients,

@@ -6,6 +6,7 @@
 
 pub mod bed;
 pub mod browser;
+pub mod configurations;
 pub mod gnupg;
 pub mod qubes_box;
 pub mod root;

@@ -119,15 +119,19 @@ def check_server(formula, server):
 
 def check_policy(formula, servers):
     """Each rule has only words that the configuration has."""
-    words = {"*", "allow", "deny", "ask", "qubes.ConnectTCP", "qubes.VMShell", "qubes.VMExec",
-             "qubes.VMExecGUI"}
+    words = {"*", "@anyvm", "@tag:openclaw-server", "@dispvm:@tag:openclaw-server",
+             "allow", "deny", "ask"}
+    words |= {"qubes." + service for service in (
+        "ConnectTCP", "VMShell", "VMRootShell", "VMExec", "VMExecGUI", "VMRootExec", "StartApp",
+        "Filecopy")}
     for server in servers:
-        words |= {server["name"], "@tag:" + server["client_tag"],
-                  "default_target=" + server["name"]}
+        words.add("@tag:" + server["client_tag"])
+        for name in [server["name"]] + server["clients"]:
+            words |= {name, "target=" + name, "default_target=" + name}
         words |= {f"+{port}" for port in server["ports"].values()}
     for path in sorted((formula / "dom0/files/etc/qubes/policy.d").iterdir()):
         for line in path.read_text().splitlines():
-            if not line.startswith("#") and not words.issuperset(line.split()):
+            if line[:1] != "#" and not words.issuperset(line.split()):
                 raise ValueError(f"{path.name}: {line}")
 
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What Qubes documents of its policy, asked of the stand-in that evaluates it in the tests."""
+import contextlib
+import io
 import os
 import tempfile
 import unittest
@@ -126,10 +128,33 @@ class Policy(unittest.TestCase):
                 self.check("deny", {"30-x.policy": good, "90-z.policy": line + "\n"})
         self.check("deny", {"30-x.policy": good, "90 Z.policy": ""})
 
+    def test_lint(self):
+        def lint(*paths):
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                return standin_policy.lint(paths), said.getvalue()
+
+        with tempfile.TemporaryDirectory() as folder:
+            good, bad = (os.path.join(folder, name) for name in ("a temporary name", "50-b.policy"))
+            for path, text in ((good, "# of nobody\n\n* * work claw allow\n"),
+                               (bad, "* * work claw allow\n* * work claw deny # no\n")):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+            # The name is no matter: a file is looked at before it has its own.
+            self.assertEqual(lint(good), (0, ""))
+            self.assertEqual(lint(good, bad), (1, bad + ":2: invalid parameter: '#'\n"))
+            with open(bad, "wb") as file:
+                file.write(b"\xff\n")
+            self.assertEqual(lint(bad)[0], 1)
+            self.assertEqual(lint(os.path.join(folder, "missing"))[0], 1)
+        self.assertEqual(lint()[0], 2)
+
     def test_what_the_daemon_passes_on(self):
         self.assertEqual(standin_policy.check_call("qubes.ConnectTCP+18789;id", "cl aw"),
                          ("qubes.ConnectTCP+18789_id", "cl_aw"))
         self.assertEqual(standin_policy.check_call("a", ""), ("a", "@default"))
+        # Byte by byte.
+        self.assertEqual(standin_policy.check_call("a+\u0661", "claw"), ("a+__", "claw"))
         with self.assertRaises(ValueError):
             standin_policy.check_call("+18789", "claw")
 

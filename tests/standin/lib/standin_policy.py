@@ -9,6 +9,7 @@ RemoteVMs.
 import os
 import re
 import string
+import sys
 from dataclasses import dataclass, field
 
 FOLDERS = ("/run/qubes/policy.d", "/etc/qubes/policy.d")
@@ -45,7 +46,8 @@ def check_call(service, target):
     """A call's service and target as the daemon passes them on: what is not allowed in
     a name has become an underscore."""
     def clean(text, extra):
-        return re.sub("[^A-Za-z0-9_.{}-]".format(re.escape(extra)), "_", text)
+        return re.sub("[^A-Za-z0-9_.{}-]".format(re.escape(extra)), "_",
+                      text.encode("utf-8", "surrogateescape").decode("latin-1"))
 
     name, plus, argument = service.partition("+")
     if not name:
@@ -183,6 +185,17 @@ class Rule:
         return self.options.get("target") or self.target
 
 
+def _rules(path):
+    """The rules of a file, or what is wrong with its first bad line."""
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            line, place = line.strip(), "{}:{}".format(path, number)
+            if line.startswith("!"):
+                raise PolicyError(place + ": the stand-in knows no directives")
+            if line and line[0] != "#":
+                yield Rule(line, place)
+
+
 class Policy:
     def __init__(self, folders=None):
         self.rules = []
@@ -196,14 +209,7 @@ class Policy:
                         raise PolicyError("invalid filename: " + path)
                     files.setdefault(name, path)
         for _, path in sorted(files.items()):
-            with open(path, encoding="utf-8") as file:
-                for number, line in enumerate(file, 1):
-                    line = line.strip()
-                    if line.startswith("!"):
-                        raise PolicyError("{}:{}: the stand-in knows no directives".format(
-                            path, number))
-                    if line and line[0] != "#":
-                        self.rules.append(Rule(line, "{}:{}".format(path, number)))
+            self.rules += _rules(path)
 
     def decide(self, machine, source, target, service, argument):
         """`argument` begins with a plus sign, also where there is none."""
@@ -311,3 +317,17 @@ def decide(folders, machine, source, target, service, argument):
         return Policy(folders).decide(machine, source, target, service, argument)
     except (PolicyError, OSError) as error:
         return Decision("deny", error=str(error), notify=True)
+
+
+def lint(paths):
+    """qubes-policy-lint: whether qrexec would load each of the files, whatever its name."""
+    if not paths or any(path.startswith("-") for path in paths):
+        print("usage: qubes-policy-lint FILE [FILE ...]", file=sys.stderr)
+        return 2
+    for path in paths:
+        try:
+            list(_rules(path))
+        except (PolicyError, OSError, UnicodeDecodeError) as error:
+            print(error)
+            return 1
+    return 0

@@ -33,6 +33,7 @@ START_TIMEOUT = 60
 DIRECTORIES = ("/run/qubes-rpc", "/usr/local/etc/qubes-rpc", "/etc/qubes-rpc")
 CONFIGURATION = "/etc/qubes/rpc-config"
 DOM0_SOCKET = "/run/qubes/qrexec.{}"
+PEAK = "/run/qubes/qrexec-peak."
 VCHAN = "/mnt/vchan"
 
 STDIN, STDOUT, STDERR, EXIT = range(4)
@@ -295,7 +296,7 @@ class Daemon:
             if self.clients + 6 > MAX_DESCRIPTORS:
                 print("too many clients ?", file=sys.stderr, flush=True)
                 self._exit(1)
-            with open("/run/qubes/qrexec-peak." + self.name, "a+") as peak:
+            with open(PEAK + self.name, "a+") as peak:
                 peak.seek(0)
                 if self.clients > int(peak.read() or 0):
                     peak.truncate(0)
@@ -422,9 +423,12 @@ def agent(argv):
             for other in held:
                 other.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            code = 1
             try:
-                code = _serve(wire, header)
+                try:
+                    code = _serve(wire, header)
+                except (OSError, ValueError):
+                    # Something of the service cannot be read.
+                    code = UNREACHABLE
                 send_frame(wire, EXIT, bytes([code & 255]))
             except OSError:
                 pass
@@ -447,11 +451,12 @@ def find_handler(full):
 def settings(full):
     """The service's configuration: that with the argument, or that without."""
     for name in dict.fromkeys((full, full.partition("+")[0])):
-        try:
-            with open(os.path.join(CONFIGURATION, name), encoding="ascii") as file:
-                lines = [line.strip() for line in file]
-        except FileNotFoundError:
+        path = os.path.join(CONFIGURATION, name)
+        # That of a name that is too long for a file cannot be there.
+        if not os.path.lexists(path):
             continue
+        with open(path, encoding="ascii") as file:
+            lines = [line.strip() for line in file]
         pairs = (line.split("=", 1) for line in lines if line and line[0] != "#")
         return {name: value.strip("'\"") for name, value in pairs}
     return {}
