@@ -54,7 +54,7 @@ pub fn managed(server: &Server) -> Value {
         "auth": { "mode": "token", "token": environment("OPENCLAW_GATEWAY_TOKEN") },
         "terminal": { "enabled": false },
     });
-    if let Mode::Network { address, .. } = server.mode {
+    if let Mode::Network { address, .. } = &server.mode {
         merge(
             &mut gateway,
             json!({

@@ -314,6 +314,50 @@ const REFUSED: &[(&str, &str)] = &[
         "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nprovider = \"openai\"\nexpose-proxy = true\n",
     ),
     (
+        "allow_from_in_tunnel_mode",
+        "[[server]]\nallow-from = [\"192.168.1.0/24\"]\n",
+    ),
+    (
+        "allow_from_with_host_bits",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"192.168.1.5/24\"]\n",
+    ),
+    (
+        "allow_from_is_no_range",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"work\", \"192.168.1.0/33\", \"fd00::/8\", \"10.0.0.0/08\"]\n",
+    ),
+    (
+        "allow_from_of_nobody",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"127.0.0.1\", \"239.0.0.0/8\"]\n",
+    ),
+    (
+        "allow_from_twice",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"192.168.1.7\", \"192.168.1.7/32\"]\n",
+    ),
+    (
+        "allow_from_one_in_another",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"192.168.1.7\", \"192.168.0.0/16\"]\n",
+    ),
+    (
+        "allow_from_empty",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = []\n",
+    ),
+    (
+        "allow_from_is_a_string",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = \"192.168.1.0/24\"\n",
+    ),
+    (
+        "allow_from_missing_with_a_public_ip",
+        "[[server]]\nmode = \"network\"\nip = \"203.0.113.7\"\n",
+    ),
+    (
+        "start_on_connect_in_network_mode",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nstart-on-connect = true\n",
+    ),
+    (
+        "start_on_connect_is_a_string",
+        "[[server]]\nstart-on-connect = \"yes\"\n",
+    ),
+    (
         "offline_with_an_online_provider",
         "[[server]]\nnetvm = \"none\"\nprovider = [\"ollama\", \"openai\"]\n",
     ),
@@ -416,6 +460,10 @@ const WARNED: &[(&str, &str)] = &[
         "[[server]]\nclients = [\"work\"]\ninter-qube-to-clients = \"allow\"\n",
     ),
     (
+        "warning_open_to_the_internet",
+        "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"0.0.0.0/0\"]\n",
+    ),
+    (
         "warning_open_proxy",
         "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nexpose-proxy = true\n",
     ),
@@ -427,6 +475,10 @@ const REFUSED_OPTIONS: &[(&str, &str)] = &[
     ("option_bad_name", "--vm my/ai --label pink"),
     ("option_bad_port", "--gateway-port http"),
     ("option_bad_boolean", "--autostart yes"),
+    (
+        "option_bad_allow_from",
+        "--mode network --ip 192.168.1.50 --allow-from 192.168.1.0/24,192.168.2.1/24",
+    ),
     ("option_bad_client", "--client work --client -x"),
     ("option_network_without_ip", "--vm ai --mode network"),
     ("option_twice", "--vm a --vm b"),

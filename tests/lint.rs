@@ -77,6 +77,34 @@ fn shellcheck_finds_nothing() {
     }
 }
 
+#[test]
+fn pyflakes_finds_nothing() {
+    let Some(pyflakes) = from_setup("lint/bin/pyflakes") else {
+        return;
+    };
+    let built = Built::example("several-servers.toml");
+    let mut programs = files(&built.output.join("dom0"));
+    programs.retain(|path| {
+        fs::read(path)
+            .unwrap()
+            .starts_with(b"#!/usr/bin/python3 -I\n")
+    });
+    // dom0's, and that of each client.
+    assert_eq!(programs.len(), 3);
+    stdout(Command::new(pyflakes).args(programs));
+}
+
+#[test]
+fn desktop_entries_are_valid() {
+    if !has_program("desktop-file-validate") {
+        return;
+    }
+    let built = Built::example("several-servers.toml");
+    let entries = with_suffix(&built.output, &["desktop"]);
+    let said = stdout(Command::new("desktop-file-validate").args(entries));
+    assert_eq!(said, "");
+}
+
 /// Every text file of the product says under which licence it is, where its language has comments.
 #[test]
 fn generated_files_carry_their_licence() {
@@ -98,7 +126,9 @@ fn generated_files_carry_their_licence() {
         }
         let spaced = text.lines().any(|line| line.ends_with([' ', '\t']));
         assert!(!spaced && text.ends_with('\n'), "{}", path.display());
-        assert!(!text.contains("\n\n\n"), "{}", path.display());
+        // Python has two empty lines between functions.
+        let python = text.starts_with("#!/usr/bin/python3");
+        assert!(python || !text.contains("\n\n\n"), "{}", path.display());
     }
 }
 

@@ -54,6 +54,8 @@ fn noise() -> impl Strategy<Value = String> {
         "memory",
         "max-memory",
         "mode",
+        "start-on-connect",
+        "allow-from",
         "expose-proxy",
         "provider",
         "model",
@@ -89,6 +91,8 @@ fn noise() -> impl Strategy<Value = String> {
             "{ ui.\"a.b\" = nan, x = 1, mcp.servers.\"\".command = 1979-05-27 }",
             "[\"gateway.bind\"]",
             "\"192.168.1.9\"",
+            "[\"10.0.0.0/8\", \"192.168.1.0/24\"]",
+            "[\"0.0.0.0/0\"]",
             "'",
             "99999999999999999999",
         ])
@@ -145,7 +149,7 @@ fn what_is_accepted_stays_in_its_place() {
     }
     assert!(seen.len() > 10);
     let conf = format!(
-        "! grep -rhvE '^(#.*|QUBE_[0-9]+=[A-Za-z][A-Za-z0-9_-]*)?$' {}/*/dom0/srv/formulas/base/\
+        "! grep -rhvE '^(#.*|QUBE_[0-9]+=[A-Za-z][A-Za-z0-9_-]*|START_[0-9]+=(yes|no))?$' {}/*/dom0/srv/formulas/base/\
          openclaw-formula/openclaw/dom0/files/etc/qubes/openclaw.conf",
         folder.path().display()
     );

@@ -20,12 +20,18 @@ include:
 
 {%- else %}
 <% endif %>
+<% if part in ["client", "clean"] %>
+
+include:
+  - openclaw.former
+<% else %>
 
 openclaw-<{ part }>-not-for-this-qube:
   test.fail_without_changes:
     - comment: >-
         There is nothing here for this host. The hosts that there is something for:
         <{ hosts | join(", ") or "none" }>
+<% endif %>
 <% if hosts %>
 
 {%- endif %}

@@ -31,10 +31,7 @@ include:
 
 {%- else %}
 
-openclaw-not-for-this-qube:
-  test.fail_without_changes:
-    - comment: >-
-        This qube is neither an OpenClaw server nor a client. The ones that are:
-        <{ targets }>
+include:
+  - openclaw.former
 
 {%- endif %}

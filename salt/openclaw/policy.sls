@@ -31,6 +31,48 @@ openclaw-policy-inter-vm:
   file.absent:
     - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
 <% endif %>
+
+# Clients of earlier configurations lose the tags that they had from there. A tag that a person set
+# on another qube stays.
+openclaw-policy-former-clients:
+  cmd.run:
+    - name: >-
+        grep -v '^#' /var/lib/openclaw-formula/clients
+        | grep -vxF -e ''
+<% for client in clients %>
+<% for tag in client.tags %>
+        -e '<{ client.name }> <{ tag }>'
+<% endfor %>
+<% endfor %>
+        | while read -r qube tag; do
+        if qvm-check --quiet "$qube"; then qvm-tags "$qube" del "$tag" || exit; fi;
+        echo "$qube has not the tag $tag any more.
+        To take its ports away: qubesctl --skip-dom0 --targets=$qube state.apply openclaw.clean"; done
+    - onlyif: >-
+        grep -v '^#' /var/lib/openclaw-formula/clients
+        | grep -vxF -e ''
+<% for client in clients %>
+<% for tag in client.tags %>
+        -e '<{ client.name }> <{ tag }>'
+<% endfor %>
+<% endfor %>
+        | grep -q .
+
+openclaw-policy-clients:
+<% if clients %>
+  file.managed:
+    - name: /var/lib/openclaw-formula/clients
+    - source: salt://openclaw/dom0/files/var/lib/openclaw-formula/clients
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+<% else %>
+  file.absent:
+    - name: /var/lib/openclaw-formula
+<% endif %>
+    - require:
+      - cmd: openclaw-policy-former-clients
 <% for client in clients %>
 
 openclaw-policy-<{ client.name }>-exists:

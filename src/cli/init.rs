@@ -3,13 +3,14 @@
 //! A configuration to begin with: every key, with its meaning and its default.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::args::Init;
 use super::commands::report;
 use super::{Failure, product, story};
 use crate::config;
-use crate::model::{Deployment, Mode, Os, PackageVersion};
+use crate::model::{Deployment, Mode, Os, PackageVersion, Sources};
 
 pub(super) fn run(args: &Init) -> Result<(), Failure> {
     let outcome = config::read(&config::Input {
@@ -145,9 +146,15 @@ fn write(deployment: &Deployment) -> String {
         server.memory.max().to_string(),
         server.memory == server.providers.memory(),
     );
-    let (mode, exposed) = match server.mode {
-        Mode::Tunnel => ("tunnel", false),
-        Mode::Network { expose_proxy, .. } => ("network", expose_proxy),
+    let example = Sources::around(Ipv4Addr::new(192, 168, 1, 100)).expect("it is private");
+    let usual = server.ip.and_then(Sources::around);
+    let (mode, starts, sources, exposed) = match &server.mode {
+        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false),
+        Mode::Network {
+            allow_from,
+            expose_proxy,
+            ..
+        } => ("network", false, allow_from, *expose_proxy),
     };
     line(
         "\"tunnel\": reachable over qrexec only, from dom0 and from clients.\n\
@@ -155,6 +162,19 @@ fn write(deployment: &Deployment) -> String {
         "mode",
         quoted(mode),
         server.mode.is_tunnel(),
+    );
+    line(
+        "In tunnel mode: whether a connection in dom0 starts the qube if it is off.",
+        "start-on-connect",
+        starts.to_string(),
+        !starts,
+    );
+    let ranges: Vec<_> = sources.iter().map(|range| range.to_string()).collect();
+    line(
+        "In network mode: from where. By default the private range around `ip`, and other qubes.",
+        "allow-from",
+        list(ranges.iter().map(String::as_str).collect()),
+        server.mode.is_tunnel() || usual.as_ref() == Some(sources),
     );
     line(
         "In network mode: whether the cursor proxy, which has no password, is reachable there too.",

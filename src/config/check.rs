@@ -11,7 +11,8 @@ use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
 use super::extra;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Tag, release_of,
+    InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Sources, Tag,
+    release_of,
 };
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
@@ -186,23 +187,22 @@ fn ports(server: &ServerDraft, findings: Findings) {
 fn network_mode(server: &ServerDraft, findings: Findings) {
     match server.mode.value {
         Some(ModeWord::Network) => {}
-        Some(ModeWord::Tunnel) => {
-            if let (true, Some(true)) = (server.expose_proxy.given, server.expose_proxy.value) {
-                findings.push(Diagnostic::error(
-                    server.expose_proxy.place.clone(),
-                    Invalid::new(
-                        "`expose-proxy` without network mode",
-                        "has no meaning here",
-                        "in tunnel mode nothing is reachable from the network",
-                        "leave it out, or write mode = \"network\"",
-                    ),
-                ));
-            }
-            return;
-        }
+        Some(ModeWord::Tunnel) => return tunnel_mode(server, findings),
         None => return,
     }
     let mode_at = &server.mode.place;
+    if let Some((true, at)) = server.start_on_connect.known() {
+        findings.push(Diagnostic::error(
+            at.clone(),
+            Invalid::new(
+                "`start-on-connect` without tunnel mode",
+                "has no meaning here",
+                "it is a setting of dom0's tunnels, which network mode has not",
+                "leave it out, or write mode = \"tunnel\"",
+            ),
+        ));
+    }
+    sources(server, findings);
     if !server.ip.given {
         findings.push(Diagnostic::error(
             mode_at.clone(),
@@ -260,9 +260,90 @@ fn network_mode(server: &ServerDraft, findings: Findings) {
                 "no password there",
                 "the proxy has no authentication: whoever reaches its port uses your Cursor \
                  account and the qube's files",
-                "leave it out, unless every machine on the network may do so",
+                "leave it out, unless every machine of `allow-from` may do so",
             ),
         ));
+    }
+}
+
+/// What only means something in network mode.
+fn tunnel_mode(server: &ServerDraft, findings: Findings) {
+    let exposed = server.expose_proxy.given && server.expose_proxy.value == Some(true);
+    for (key, given, at) in [
+        ("expose-proxy", exposed, &server.expose_proxy.place),
+        (
+            "allow-from",
+            server.allow_from.given,
+            &server.allow_from.place,
+        ),
+    ] {
+        if given {
+            findings.push(Diagnostic::error(
+                at.clone(),
+                Invalid::new(
+                    format!("`{key}` without network mode"),
+                    "has no meaning here",
+                    "in tunnel mode nothing is reachable from the network",
+                    "leave it out, or write mode = \"network\"",
+                ),
+            ));
+        }
+    }
+}
+
+/// Who on the network may reach the server.
+fn sources(server: &ServerDraft, findings: Findings) {
+    let Some((ranges, _)) = server.allow_from.known() else {
+        if let (false, Some((address, at))) = (server.allow_from.given, server.ip.known())
+            && Sources::around(address.0).is_none()
+        {
+            findings.push(Diagnostic::error(
+                at.clone(),
+                Invalid::new(
+                    format!(
+                        "the public address {}, and nothing said of who may reach it",
+                        address.0
+                    ),
+                    "an address of the Internet",
+                    "by default the private range around `ip` may reach the server; a public \
+                     address has none",
+                    "add allow-from = [\"…\"] with the range of your network, or write a private \
+                     address",
+                ),
+            ));
+        }
+        return;
+    };
+    for (range, at) in ranges {
+        if let Some((wider, wider_at)) = ranges
+            .iter()
+            .find(|(other, _)| other != range && other.covers(*range))
+        {
+            findings.push(
+                Diagnostic::error(
+                    at.clone(),
+                    Invalid::new(
+                        format!("{range} is in {wider}"),
+                        "allowed already",
+                        "no range of `allow-from` is in another",
+                        "leave one of them out",
+                    ),
+                )
+                .related(wider_at.clone(), "the wider one"),
+            );
+        }
+        if range.is_public() {
+            findings.push(Diagnostic::warning(
+                at.clone(),
+                Invalid::new(
+                    format!("{range} has addresses of the Internet"),
+                    "not only your network",
+                    "what your router lets in from there reaches the gateway, which only its token \
+                     and the pairing of browsers protect",
+                    "write the range of your network, such as \"192.168.1.0/24\"",
+                ),
+            ));
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use super::tree::{Node, Table, Value};
 use crate::diagnostic::{Diagnostic, Place, SourceId};
 use crate::model::{
     Class, Deployment, ExtraSettings, FixedToken, InterQube, Invalid, Label, ManagedQube, Memory,
-    Mode, ModelRef, Os, PackageVersion, Port, Ports, ProviderRef, ProviderSet, QubeName, Release,
-    Server, Tag, Version, pick,
+    Mode, ModelRef, Network, Os, PackageVersion, Port, Ports, ProviderRef, ProviderSet, QubeName,
+    Release, Server, Sources, Tag, Version, pick,
 };
 
 /// A setting: its value, where it stands, and whether a person wrote it. A setting that is
@@ -144,6 +144,8 @@ pub(super) struct ServerDraft {
     pub memory: Field<u32>,
     pub max_memory: Field<u32>,
     pub mode: Field<ModeWord>,
+    pub start_on_connect: Field<bool>,
+    pub allow_from: Field<Vec<Item<Network>>>,
     pub expose_proxy: Field<bool>,
     pub providers: Field<ProviderSet>,
     /// The model's text: what it means depends on the providers.
@@ -198,9 +200,17 @@ impl ServerDraft {
             autostart: self.autostart.value?,
             memory: Memory::new(self.memory.value?, self.max_memory.value?).ok()?,
             mode: match self.mode.value? {
-                ModeWord::Tunnel => Mode::Tunnel,
+                ModeWord::Tunnel => Mode::Tunnel {
+                    start_on_connect: self.start_on_connect.value?,
+                },
                 ModeWord::Network => Mode::Network {
                     address: ip?,
+                    allow_from: match self.allow_from.value {
+                        Some(ranges) => {
+                            Sources::new(ranges.into_iter().map(|(range, _)| range).collect())
+                        }
+                        None => Sources::around(ip?),
+                    }?,
                     expose_proxy: self.expose_proxy.value?,
                 },
             },
@@ -255,7 +265,7 @@ impl Draft {
 const TOP_KEYS: [&str; 2] = ["package", "server"];
 const PACKAGE_KEYS: [&str; 2] = ["version", "release"];
 const PORT_KEYS: [&str; 2] = ["proxy", "gateway"];
-const SERVER_KEYS: [&str; 23] = [
+const SERVER_KEYS: [&str; 25] = [
     "name",
     "class",
     "template",
@@ -267,6 +277,8 @@ const SERVER_KEYS: [&str; 23] = [
     "memory",
     "max-memory",
     "mode",
+    "start-on-connect",
+    "allow-from",
     "expose-proxy",
     "provider",
     "model",
@@ -461,6 +473,12 @@ impl Decoder<'_> {
             memory: given_initial.or(initial),
             max_memory: given_max.or(max),
             mode,
+            start_on_connect: self
+                .boolean(find("start-on-connect"), "start-on-connect", &head)
+                .or(false),
+            allow_from: self.field(find("allow-from"), &head, |decoder, node| {
+                decoder.filled_list(node, "allow-from", ALLOW_FROM_EMPTY)
+            }),
             expose_proxy: self
                 .boolean(find("expose-proxy"), "expose-proxy", &head)
                 .or(false),
@@ -719,33 +737,49 @@ impl Decoder<'_> {
         list
     }
 
+    /// A list with something in it, whose items can all be read; `empty` is what to say of one
+    /// without: the problem, the rule and the fix.
+    fn filled_list<T: FromStr<Err = Invalid> + PartialEq>(
+        &mut self,
+        node: &Node,
+        key: &str,
+        (problem, rule, fix): (&str, &str, &str),
+    ) -> Option<Vec<Item<T>>> {
+        let before = self.diagnostics.len();
+        let list = self.list(Some(node), key);
+        if list.is_empty() && self.diagnostics.len() == before {
+            self.diagnostics.push(Diagnostic::error(
+                node.place.clone(),
+                Invalid::new(problem, "empty", rule, fix),
+            ));
+        }
+        (self.diagnostics.len() == before).then_some(list)
+    }
+
     fn providers(&mut self, node: Option<&Node>, head: &Place) -> Field<ProviderSet> {
         self.field(node, head, |decoder, node| {
             if let Value::Text(_) = node.value {
                 return decoder.parse(node, "provider").map(ProviderSet::one);
             }
-            let before = decoder.diagnostics.len();
-            let list = decoder.list::<ProviderRef>(Some(node), "provider");
-            if decoder.diagnostics.len() > before {
-                return None;
-            }
-            let set = ProviderSet::new(list.into_iter().map(|(provider, _)| provider).collect());
-            if set.is_none() {
-                decoder.diagnostics.push(Diagnostic::error(
-                    node.place.clone(),
-                    Invalid::new(
-                        "a server without a provider",
-                        "empty",
-                        "a server has at least one provider; the first is the default one",
-                        "write provider = \"cursor\", or leave it out",
-                    ),
-                ));
-            }
-            set
+            let list = decoder.filled_list::<ProviderRef>(node, "provider", PROVIDER_EMPTY)?;
+            ProviderSet::new(list.into_iter().map(|(provider, _)| provider).collect())
         })
         .or(ProviderSet::default())
     }
 }
+
+const PROVIDER_EMPTY: (&str, &str, &str) = (
+    "a server without a provider",
+    "a server has at least one provider; the first is the default one",
+    "write provider = \"cursor\", or leave it out",
+);
+
+const ALLOW_FROM_EMPTY: (&str, &str, &str) = (
+    "a server that nobody on the network may reach",
+    "in network mode somebody on the network may reach the server",
+    "write allow-from = [\"192.168.1.0/24\"] with your network, leave it out, or write \
+     mode = \"tunnel\"",
+);
 
 const PORTS_FORM: (&str, &str) = (
     "`ports` is a table",

@@ -72,6 +72,13 @@ pub struct Options {
     /// off, ask or allow: the same from the server in its clients; dangerous [default: off]
     #[arg(long, value_name = "SETTING")]
     pub inter_qube_to_clients: Option<String>,
+    /// true or false: whether a connection to dom0's tunnel starts the qube [default: false]
+    #[arg(long, value_name = "BOOLEAN")]
+    pub start_on_connect: Option<String>,
+    /// A range of addresses that network mode opens the ports to; repeat it, or separate by commas,
+    /// for several [default: private ones]
+    #[arg(long, value_name = "RANGE", value_delimiter = ',')]
+    pub allow_from: Vec<String>,
     /// true or false: whether network mode exposes the cursor proxy too [default: false]
     #[arg(long, value_name = "BOOLEAN")]
     pub expose_proxy: Option<String>,
@@ -129,6 +136,13 @@ impl Options {
                 Text,
                 one(&self.inter_qube_to_clients),
             ),
+            (
+                "start-on-connect",
+                "--start-on-connect",
+                Boolean,
+                one(&self.start_on_connect),
+            ),
+            ("allow-from", "--allow-from", List, self.allow_from.clone()),
             (
                 "expose-proxy",
                 "--expose-proxy",

@@ -10,6 +10,7 @@ mod extra;
 mod label;
 mod memory;
 mod name;
+mod network;
 mod package;
 mod port;
 mod selection;
@@ -23,6 +24,7 @@ pub use extra::ExtraSettings;
 pub use label::Label;
 pub use memory::Memory;
 pub use name::{ManagedQube, QubeName, Tag};
+pub use network::{Network, Sources};
 pub use package::{PackageVersion, Release, Version};
 pub use port::{Port, Ports};
 pub use selection::{ModelRef, ProviderRef, ProviderSet};
@@ -104,15 +106,20 @@ choice!(Os, "a distribution family", "`debian` or `fedora`", {
 });
 
 /// How a server is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Over qrexec only: from dom0 through tunnels, from client qubes through `qubes.ConnectTCP`.
-    Tunnel,
+    Tunnel {
+        /// Whether a connection to a tunnel starts the qube if it is off.
+        start_on_connect: bool,
+    },
     /// From the local network as well, at the qube's own address.
     Network {
         /// The address that the gateway listens on.
         address: Ipv4Addr,
+        /// From where it takes connections.
+        allow_from: Sources,
         /// Whether the cursor proxy, which has no authentication, is reachable there too.
         expose_proxy: bool,
     },
@@ -120,8 +127,8 @@ pub enum Mode {
 
 impl Mode {
     /// Whether dom0 has tunnels to a server in this mode.
-    pub fn is_tunnel(self) -> bool {
-        matches!(self, Mode::Tunnel)
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self, Mode::Tunnel { .. })
     }
 }
 
@@ -219,7 +226,9 @@ impl Server {
             ip: None,
             autostart: true,
             memory: providers.memory(),
-            mode: Mode::Tunnel,
+            mode: Mode::Tunnel {
+                start_on_connect: false,
+            },
             model: ModelRef::default_of(providers.primary()),
             providers,
             ports: Ports::default(),

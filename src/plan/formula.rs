@@ -15,6 +15,9 @@ use crate::tree::{FileTree, Role};
 /// The states of dom0 alone, each a concern.
 const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
 
+/// What is undone in a client; in one that has left the configuration, too.
+const CLIENT_CLEAN: &str = "salt/openclaw/client/clean.sls";
+
 /// The commands of every server.
 const COMMANDS: [&str; 3] = ["openclaw", "openclaw-key", "openclaw-provider"];
 
@@ -59,6 +62,7 @@ pub(super) fn add(
         &clients,
     );
     writer.chosen("clean", "undoes the rest, on each host.", &everyone);
+    writer.state("former", CLIENT_CLEAN, context.clone());
 
     writer.state(
         "dom0/clean",
@@ -133,6 +137,9 @@ impl Writer<'_> {
 
     fn dom0_files(&mut self, all: &DeploymentView, context: Value) {
         let mut files = vec![("etc/qubes/policy.d/50-openclaw.policy", 0o644)];
+        if !all.clients.is_empty() {
+            files.push(("var/lib/openclaw-formula/clients", 0o644));
+        }
         if all.inter_qube {
             files.push(("etc/qubes/policy.d/30-openclaw-inter-vm.policy", 0o644));
         }
@@ -209,13 +216,24 @@ impl Writer<'_> {
             let template = format!("salt/openclaw/client/{part}.sls");
             self.state(&format!("{name}/{part}"), &template, context.clone());
         }
-        let folder = "home/user/.config/systemd/user";
+        let path = "usr/local/bin/openclaw-tcp-forward";
+        let text = embedded(&format!("templates/client/{path}"));
+        self.put(&format!("{name}/files/{path}"), text, 0o755);
+        let units = "home/user/.config/systemd/user";
+        let applications = "home/user/.local/share/applications";
         for forward in &client.forwards {
-            for suffix in [".socket", "@.service"] {
-                let template = format!("templates/client/{folder}/openclaw-client{suffix}");
+            let mut files = vec![
+                (units, "openclaw-client", ".socket"),
+                (units, "openclaw-client", ".service"),
+            ];
+            if forward.dashboard {
+                files.push((applications, "openclaw-dashboard", ".desktop"));
+            }
+            for (folder, stem, suffix) in files {
+                let template = format!("templates/client/{folder}/{stem}{suffix}");
                 let text = self.render(&template, Value::from(Serde(forward)));
-                let file = format!("{folder}/openclaw-client-{}{suffix}", forward.port);
-                self.put(&format!("{name}/files/{file}"), text, 0o644);
+                let file = format!("{name}/files/{folder}/{stem}-{}{suffix}", forward.port);
+                self.put(&file, text, 0o644);
             }
         }
     }

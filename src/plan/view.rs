@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{debian_package_file, package_file};
-use crate::model::{Class, Deployment, InterQube, ManagedQube, Mode, Os, Server, release_of};
+use crate::model::{
+    Class, Deployment, InterQube, ManagedQube, Mode, Os, Ports, Server, release_of,
+};
 use crate::openclaw;
 use crate::provider::{Need, PROVIDERS, Pin, Provider};
 use crate::tree::Host;
@@ -20,6 +22,21 @@ const GATEWAY_UNIT: &str = "openclaw-gateway.service";
 pub(super) struct Tunnel<'a> {
     port: u16,
     qube: &'a str,
+    /// Whether a connection starts the qube.
+    start: bool,
+}
+
+impl<'a> Tunnel<'a> {
+    fn new(server: &'a Server, port: u16) -> Self {
+        Tunnel {
+            port,
+            qube: server.name.as_str(),
+            start: server.mode
+                == Mode::Tunnel {
+                    start_on_connect: true,
+                },
+        }
+    }
 }
 
 /// A file of a server, below the home of its user.
@@ -64,14 +81,21 @@ pub(super) struct ServerView<'a> {
     services: Vec<Service>,
     other_units: Vec<&'static str>,
     all_units: Vec<&'static str>,
-    has_fence: bool,
-    open_ports: Vec<u16>,
+    fence: Vec<u16>,
+    opening: Option<Opening>,
     pub boot_script: bool,
     /// A token that the user fixed.
     pub token: Option<&'a str>,
     openclaw_json: serde_json::Value,
     /// The key without which the gateway waits.
     key: Option<KeyView>,
+}
+
+/// What a server's firewall lets in.
+#[derive(Debug, Serialize)]
+struct Opening {
+    sources: Vec<String>,
+    ports: Vec<u16>,
 }
 
 /// A unit of a server, and the URL that answers when it serves.
@@ -100,24 +124,31 @@ impl<'a> ServerView<'a> {
             .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
             .chain([GATEWAY_UNIT])
             .collect();
-        let open_ports = match server.mode {
-            Mode::Tunnel => Vec::new(),
-            Mode::Network { expose_proxy, .. } => server
-                .reachable_ports()
-                .into_iter()
-                .filter(|port| *port == server.ports.gateway || expose_proxy)
-                .map(|port| port.number())
-                .collect(),
-        };
-        let exposed = matches!(
-            server.mode,
+        let (opening, exposed) = match &server.mode {
+            Mode::Tunnel { .. } => (None, false),
             Mode::Network {
-                expose_proxy: true,
+                allow_from,
+                expose_proxy,
                 ..
-            }
-        );
-        let has_fence = server.has_proxy() && !exposed;
-        let boot_script = has_fence || !open_ports.is_empty() || server.class == Class::App;
+            } => (
+                Some(Opening {
+                    sources: allow_from.iter().map(|range| range.to_string()).collect(),
+                    ports: server
+                        .reachable_ports()
+                        .into_iter()
+                        .filter(|port| *port == server.ports.gateway || *expose_proxy)
+                        .map(|port| port.number())
+                        .collect(),
+                }),
+                *expose_proxy,
+            ),
+        };
+        let fence = if server.has_proxy() && !exposed {
+            fence(&server.ports)
+        } else {
+            Vec::new()
+        };
+        let boot_script = !fence.is_empty() || opening.is_some() || server.class == Class::App;
         ServerView {
             name: server.name.as_str(),
             class: server.class.qubes_name(),
@@ -130,7 +161,7 @@ impl<'a> ServerView<'a> {
             memory: server.memory.initial(),
             max_memory: server.memory.max(),
             mode: match server.mode {
-                Mode::Tunnel => "tunnel",
+                Mode::Tunnel { .. } => "tunnel",
                 Mode::Network { .. } => "network",
             },
             providers: server.providers.to_string(),
@@ -192,14 +223,25 @@ impl<'a> ServerView<'a> {
                 }])
                 .collect(),
             all_units,
-            has_fence,
-            open_ports,
+            fence,
+            opening,
             boot_script,
             token: server.token.as_ref().map(|token| token.reveal()),
             openclaw_json: openclaw::config(server),
             key: KeyView::of(&server.model.provider()),
         }
     }
+}
+
+/// The ports on which nobody outside the qube may reach the cursor proxy: its own, and the default
+/// one, where it listens when it cannot read its settings, unless that is the gateway's.
+fn fence(ports: &Ports) -> Vec<u16> {
+    let default = Ports::default().proxy;
+    let mut fence = vec![ports.proxy.number()];
+    if default != ports.proxy && default != ports.gateway {
+        fence.push(default.number());
+    }
+    fence
 }
 
 fn numbers(server: &Server) -> Vec<u16> {
@@ -271,6 +313,8 @@ pub(super) fn template_needs(deployment: &Deployment, os: Os) -> Vec<&'static st
 pub(super) struct Forward<'a> {
     pub port: u16,
     pub server: &'a str,
+    /// Whether the server's dashboard is there.
+    pub dashboard: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -279,8 +323,7 @@ pub(super) struct ClientView<'a> {
     tags: Vec<&'a str>,
     server_names: String,
     pub forwards: Vec<Forward<'a>>,
-    sockets: String,
-    first_socket: String,
+    sockets: Vec<String>,
 }
 
 impl<'a> ClientView<'a> {
@@ -291,6 +334,7 @@ impl<'a> ClientView<'a> {
                 numbers(server).into_iter().map(|port| Forward {
                     port,
                     server: server.name.as_str(),
+                    dashboard: port == server.ports.gateway.number(),
                 })
             })
             .collect();
@@ -306,8 +350,7 @@ impl<'a> ClientView<'a> {
                 .map(|server| server.client_tag.as_str())
                 .collect(),
             server_names: names.join(", "),
-            first_socket: sockets[0].clone(),
-            sockets: sockets.join(" "),
+            sockets,
             forwards,
         }
     }
@@ -345,18 +388,14 @@ impl<'a> DeploymentView<'a> {
             tunnels: deployment
                 .tunnelled()
                 .flat_map(|server| {
-                    numbers(server).into_iter().map(|port| Tunnel {
-                        port,
-                        qube: server.name.as_str(),
-                    })
+                    numbers(server)
+                        .into_iter()
+                        .map(|port| Tunnel::new(server, port))
                 })
                 .collect(),
             gateways: deployment
                 .tunnelled()
-                .map(|server| Tunnel {
-                    port: server.ports.gateway.number(),
-                    qube: server.name.as_str(),
-                })
+                .map(|server| Tunnel::new(server, server.ports.gateway.number()))
                 .collect(),
             tunnelled: deployment
                 .tunnelled()

@@ -178,6 +178,10 @@ impl Bed {
             "rpm --install {EXCHANGE}/{}.rpm",
             stubs::NETWORK_ADDON
         ));
+        self.must(&format!(
+            "qubes-standin unit sys-net {}",
+            stubs::ROUTING_MANAGER
+        ));
     }
 
     /// Runs a shell command in the container, as root.

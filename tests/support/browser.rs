@@ -17,7 +17,7 @@ const DRIVER: &str = "http://127.0.0.1:9515/session";
 /// A running browser.
 pub struct Browser<'a> {
     qubes: &'a QubesBox,
-    host: String,
+    host: Option<String>,
     driver: Child,
     session: String,
     _profile: TempDir,
@@ -32,10 +32,10 @@ impl Drop for Browser<'_> {
 }
 
 impl<'a> Browser<'a> {
-    /// Starts one.
-    pub fn start(qubes: &'a QubesBox, host: &str) -> Browser<'a> {
+    /// Starts one in a host, or on the network around.
+    pub fn start(qubes: &'a QubesBox, host: Option<&str>) -> Browser<'a> {
         let driver = qubes
-            .in_network_of(Some(host), "chromedriver")
+            .in_network_of(host, "chromedriver")
             .arg("--port=9515")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -44,7 +44,7 @@ impl<'a> Browser<'a> {
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Browser {
             qubes,
-            host: host.to_owned(),
+            host: host.map(str::to_owned),
             driver,
             session: String::new(),
             _profile: profile,
@@ -68,7 +68,7 @@ impl<'a> Browser<'a> {
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
-        let mut curl = self.qubes.in_network_of(Some(&self.host), "curl");
+        let mut curl = self.qubes.in_network_of(self.host.as_deref(), "curl");
         curl.args(["--silent", "--max-time", "60", "--request", method])
             .arg(format!("{DRIVER}{}{path}", self.session));
         // Chromedriver ends no session for a request with a body.
@@ -88,6 +88,20 @@ impl<'a> Browser<'a> {
             let failed = self.ask("POST", "/url", &json!({ "url": url }));
             assert!(failed.is_null(), "{failed}");
         }
+        self.wait(wanted)
+    }
+
+    /// Goes on in another tab, which knows of the first one what the browser keeps.
+    pub fn new_tab(&mut self) {
+        let tab = self.ask("POST", "/window/new", &json!({ "type": "tab" }));
+        let handle = json!({ "handle": tab["handle"] });
+        let failed = self.ask("POST", "/window", &handle);
+        assert!(failed.is_null(), "{failed}");
+    }
+
+    /// Waits until the text of the open page is as wanted; the text.
+    #[track_caller]
+    pub fn wait(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         let script = json!({ "script": "return document.body.innerText", "args": [] });
         let started = Instant::now();
         loop {
@@ -96,10 +110,7 @@ impl<'a> Browser<'a> {
             if wanted(text) {
                 return text.to_owned();
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "{url}: {answer}"
-            );
+            assert!(started.elapsed() < Duration::from_secs(60), "{answer}");
             std::thread::sleep(Duration::from_millis(250));
         }
     }

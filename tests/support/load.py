@@ -4,10 +4,13 @@
     load.py get COUNT AT_ONCE          COUNT requests to the gateway, so many at once
     load.py transfer BYTES             so many bytes there, and as many back, with their hashes
     load.py half-close COUNT AT_ONCE   connections that end their side, and wait for the answer
+    load.py garbage                    what no client would send, and too much of it
+    load.py hold COUNT                 connections that say nothing; until the input ends
     load.py serve                      what answers the last two
 """
 import asyncio
 import hashlib
+import os
 import sys
 import time
 
@@ -78,6 +81,39 @@ async def transfer(size):
         size, size / (between - begun) / 1e6, size / (ended - between) / 1e6))
 
 
+async def garbage():
+    random = os.urandom(4_000_000)
+    for number, data in enumerate((
+            random,
+            bytes(4_000_000),
+            b"GET /" + b"a" * 4_000_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 500_000 + b"\r\n",
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n" + random,
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1:18789\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" + random,
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + random[:505])):
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        answer = b""
+        try:
+            writer.write(data)
+            await asyncio.wait_for(writer.drain(), 20)
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(100), 20)
+        except (OSError, asyncio.TimeoutError):
+            pass
+        writer.close()
+        print(number, answer.split(b"\r\n")[0][:40])
+
+
+async def hold(count):
+    held = [await asyncio.open_connection("127.0.0.1", PORT) for _ in range(count)]
+    print("held", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    for _, writer in held:
+        writer.close()
+
+
 async def serve_one(reader, writer):
     order = (await reader.readline()).decode().strip()
     if order.startswith("T"):
@@ -107,6 +143,10 @@ async def main(what, *numbers):
         await many(*numbers, get)
     elif what == "half-close":
         await many(*numbers, half_close)
+    elif what == "garbage":
+        await garbage()
+    elif what == "hold":
+        await hold(*numbers)
     elif what == "transfer":
         await transfer(*numbers)
     elif what == "serve":

@@ -285,12 +285,17 @@ impl QubesBox {
         self.must("dom0", "rpm --upgrade /mnt/exchange/dom0.rpm");
     }
 
-    /// Makes the package known in dom0 that network mode needs.
+    /// Makes known in dom0 and in the netvm what network mode needs.
     pub fn give_network_addon(&self) {
         stubs::write(&self.exchange(), stubs::NETWORK_ADDON, "4.2.0", &[]);
         self.must(
             "dom0",
-            &format!("rpm --install /mnt/exchange/{}.rpm", stubs::NETWORK_ADDON),
+            &format!(
+                "rpm --install /mnt/exchange/{}.rpm && \
+                 /mnt/standin/bin/qubes-standin unit sys-net {}",
+                stubs::NETWORK_ADDON,
+                stubs::ROUTING_MANAGER
+            ),
         );
     }
 

@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 /// What dom0 and a template bring: name, version, and further names that it provides.
-const STUBS: [(&str, &str, &[&str]); 12] = [
+const STUBS: [(&str, &str, &[&str]); 13] = [
     ("bash", "5.2.32", &["/bin/sh"]),
     ("curl", "8.9.1", &[]),
     ("golang", "1.24.3", &[]),
     ("nftables", "1.1.1", &[]),
     ("nodejs-npm", "10.9.2", &["/usr/bin/npm"]),
+    ("python3", "3.13.3", &[]),
     ("qubes-core-agent", "4.3.30", &[]),
     ("qubes-core-qrexec-dom0", "4.2.25", &[]),
     ("qubes-mgmt-salt", "4.2.2", &[]),
@@ -23,6 +24,9 @@ const STUBS: [(&str, &str, &[&str]); 12] = [
 
 /// The package without which network mode is refused.
 pub const NETWORK_ADDON: &str = "qubes-core-admin-addon-network-server";
+
+/// The unit of the other one, in the netvm.
+pub const ROUTING_MANAGER: &str = "qubes-routing-manager.service";
 
 /// Writes all of them into a folder.
 pub fn write_all(folder: &Path) -> Vec<PathBuf> {

@@ -20,6 +20,7 @@ openclaw-clean-files:
       - /etc/systemd/system/openclaw-tunnel@.service
       - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
+      - /var/lib/openclaw-formula
     - require:
       - cmd: openclaw-clean-tunnels
 

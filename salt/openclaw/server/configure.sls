@@ -45,13 +45,17 @@ openclaw-configure-token:
       - file: openclaw-configure-env
 <% else %>
 # The token is made here, of 32 random bytes, and is nowhere else.
+<% if server.opening %>
+# A short one, which may have been enough in tunnel mode, is replaced.
+<% endif %>
 openclaw-configure-token:
   cmd.run:
     - name: >-
+        sed -i '/^OPENCLAW_GATEWAY_TOKEN=/d' /home/user/.openclaw/.env &&
         printf 'OPENCLAW_GATEWAY_TOKEN=%s\n' "$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')"
         >> /home/user/.openclaw/.env
     - runas: user
-    - unless: grep -q '^OPENCLAW_GATEWAY_TOKEN=.' /home/user/.openclaw/.env
+    - unless: grep -qE '^OPENCLAW_GATEWAY_TOKEN=.<% if server.opening %>{32}<% endif %>' /home/user/.openclaw/.env
     - require:
       - file: openclaw-configure-env
 <% endif %>
@@ -153,20 +157,38 @@ openclaw-configure-boot-now:
     - name: /rw/config/rc.local.d/50-openclaw.rc
     - onchanges:
       - file: openclaw-configure-boot
+
+# If it was not run at the last start, or failed.
+openclaw-configure-boot-again:
+  cmd.run:
+    - name: /rw/config/rc.local.d/50-openclaw.rc
+    - unless:
+<% if server.class == "AppVM" %>
+      - test -e /var/lib/systemd/linger/user
+<% endif %>
+<% if server.fence %>
+      - nft list chain inet openclaw input | grep -q drop
+<% endif %>
+<% if server.opening %>
+      - nft list chain ip qubes openclaw-input | grep -q accept
+      - nft list chain ip qubes custom-input | grep -q openclaw-input
+<% endif %>
+    - require:
+      - cmd: openclaw-configure-boot-now
 <% else %>
 
 openclaw-configure-boot:
   file.absent:
     - name: /rw/config/rc.local.d/50-openclaw.rc
 <% endif %>
-<% if not server.has_fence %>
+<% if not server.fence %>
 
 openclaw-configure-no-fence:
   cmd.run:
     - name: nft delete table inet openclaw
     - onlyif: nft list table inet openclaw
 <% endif %>
-<% if not server.open_ports %>
+<% if not server.opening %>
 
 openclaw-configure-no-open-ports:
   cmd.run:
@@ -174,6 +196,17 @@ openclaw-configure-no-open-ports:
     - onlyif: nft list chain ip qubes openclaw-input | grep -q accept
 <% endif %>
 
+<% if server.opening %>
+# Qubes gives a qube its address when it starts.
+openclaw-configure-address:
+  test.fail_without_changes:
+    - comment: >-
+        <{ server.name }> has not the address <{ server.ip }> yet, as it was running when that was
+        set. In dom0: qvm-shutdown --wait <{ server.name }> && qvm-start <{ server.name }>, and
+        apply again.
+    - unless: ip -4 address show to <{ server.ip }> | grep -q .
+
+<% endif %>
 # The user's services run without a login.
 openclaw-configure-linger:
   cmd.run:
@@ -192,6 +225,9 @@ openclaw-configure-restart:
     - require:
       - cmd: openclaw-configure-linger
       - file: openclaw-configure-enabled
+<% if server.opening %>
+      - test: openclaw-configure-address
+<% endif %>
     - onchanges:
       - openclaw-configure-token
       - file: openclaw-configure-json

@@ -105,7 +105,12 @@ def _connect(path):
 
 
 # ---------------------------------------------------------- a client's own end
-def _relay(wire, use_stdin_socket, process=None):
+def _plain(data):
+    """What the options -t and -T make of text that a terminal may take for commands."""
+    return bytes(byte if 32 <= byte < 127 or byte in b"\n\t" else ord("_") for byte in data)
+
+
+def _relay(wire, use_stdin_socket, process=None, plain_errors=False):
     """Joins this program's standard streams, or a local program's, to a call; the
     exit code."""
     if use_stdin_socket:
@@ -138,7 +143,7 @@ def _relay(wire, use_stdin_socket, process=None):
                 else:
                     os.close(sink)
             elif kind == STDERR:
-                _write_all(2, data)
+                _write_all(2, _plain(data) if plain_errors else data)
             elif kind == EXIT:
                 return data[0]
         except OSError:
@@ -175,15 +180,15 @@ def client(argv):
     if "--help" in argv or "-h" in argv:
         print("usage: qrexec-client " + usage)
         return 0
-    domain, use_socket, rest = None, False, []
+    domain, use_socket, plain, rest = None, False, False, []
     words = iter(argv)
     for word in words:
         if word == "-d":
             domain = next(words, None)
         elif word == "--use-stdin-socket":
             use_socket = True
-        elif word in ("-t", "-T"):
-            pass
+        elif word == "-T":
+            plain = True
         elif word.startswith("-"):
             _usage("qrexec-client", usage)
         else:
@@ -200,7 +205,7 @@ def client(argv):
               file=sys.stderr)
         return UNREACHABLE
     data, code = _call(wire, {"user": user, "command": command})
-    return _relay(data, use_socket) if data else code
+    return _relay(data, use_socket, plain_errors=plain) if data else code
 
 
 def _must_be_socket():
@@ -214,14 +219,16 @@ def _must_be_socket():
 def client_vm(argv):
     """qrexec-client-vm [--use-stdin-socket] TARGET SERVICE [PROGRAM [ARGUMENT...]]"""
     usage = "[--use-stdin-socket] target_vmname program_ident [local_program [args]]"
-    use_socket = False
+    use_socket = plain = False
     while argv and argv[0].startswith("-"):
         option, *argv = argv
         if option == "--":
             break
         if option == "--use-stdin-socket":
             use_socket = True
-        elif option not in ("-t", "-T"):
+        elif option == "-T":
+            plain = True
+        else:
             _usage("qrexec-client-vm", usage)
     if len(argv) < 2 or (use_socket and argv[2:]):
         _usage("qrexec-client-vm", usage)
@@ -242,7 +249,7 @@ def client_vm(argv):
     process = None
     if program:
         process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    code = _relay(data, use_socket, process)
+    code = _relay(data, use_socket, process, plain)
     return process.wait() or code if process else code
 
 

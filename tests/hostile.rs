@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The few shell scripts that read what another qube says, given what a hostile one could say.
+
+mod support;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use support::{Built, has_program, said};
+use tempfile::TempDir;
+
+/// The shells that `/bin/sh` is, in dom0 and Fedora, and in Debian.
+const SHELLS: [&[&str]; 2] = [&["bash", "--posix"], &["dash"]];
+
+/// A script in a folder of its own, whose commands are found there first.
+struct Script {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Script {
+    /// One of the formula's files, with a command that it calls.
+    fn new(built: &Built, path: &str, command: &str, text: &str) -> Script {
+        let folder = tempfile::tempdir().unwrap();
+        let stub = folder.path().join(command);
+        fs::write(&stub, text).unwrap();
+        fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+        let formula = "dom0/srv/formulas/base/openclaw-formula/openclaw";
+        Script {
+            path: built.output.join(formula).join(path),
+            folder,
+        }
+    }
+
+    fn run(&self, shell: &[&str], argument: Option<&[u8]>) -> Output {
+        let mut command = Command::new(shell[0]);
+        command
+            .args(&shell[1..])
+            .arg(&self.path)
+            .env_clear()
+            .env("LC_ALL", "C.UTF-8")
+            .env("HERE", self.folder.path())
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", self.folder.path().display()),
+            )
+            .stdin(Stdio::null())
+            .current_dir(self.folder.path());
+        if let Some(argument) = argument {
+            command
+                .env("QREXEC_SERVICE_ARGUMENT", OsStr::from_bytes(argument))
+                .arg(OsStr::from_bytes(argument));
+        }
+        command.output().unwrap()
+    }
+
+    /// The files that are there now: none may be added.
+    fn files(&self) -> usize {
+        fs::read_dir(self.folder.path()).unwrap().count()
+    }
+}
+
+fn shells() -> bool {
+    has_program("bash") && has_program("dash")
+}
+
+/// Bytes, plain ones and those that mean something to a shell among them.
+fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        any::<u8>(),
+        prop::sample::select(b"0123456789abcXYZ_-".to_vec()),
+        prop::sample::select(b" \t\n\r\0\x1b;&|<>()$`\\\"'*?[]#~=%!{}/.".to_vec()),
+    ];
+    prop::collection::vec(byte, 0..most)
+}
+
+/// The handler for a qube whose Qubes brings none.
+#[test]
+fn the_handler_takes_a_port_and_nothing_else() {
+    if !shells() {
+        return;
+    }
+    let built = Built::config("[[server]]\n");
+    let stub = "#!/bin/sh\necho \"$@\"\n";
+    let handler = Script::new(
+        &built,
+        "files/etc/qubes-rpc/qubes.ConnectTCP",
+        "socat",
+        stub,
+    );
+    let mut runner = TestRunner::deterministic();
+    let mut arguments: Vec<Vec<u8>> = [
+        "",
+        "18789;id",
+        "../x",
+        "18789 18790",
+        "18789\n",
+        "\n18789",
+        "-1",
+        "+1",
+        "0x10",
+        "1e3",
+        "123456",
+        "*",
+        "$(id)",
+        "`id`",
+        "18789,fork",
+        "18789,exec=id",
+        "١٢٣",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    for _ in 0..100 {
+        let mut argument = bytes(8).new_tree(&mut runner).unwrap().current();
+        argument.retain(|byte| *byte != 0);
+        arguments.push(argument);
+    }
+    for shell in SHELLS {
+        for argument in &arguments {
+            let output = handler.run(shell, Some(argument));
+            let port = (1..=5).contains(&argument.len()) && argument.iter().all(u8::is_ascii_digit);
+            if port {
+                let port = String::from_utf8(argument.clone()).unwrap();
+                assert_eq!(said(&output), format!("-t 86400 - TCP:127.0.0.1:{port}\n"));
+            } else {
+                assert_eq!(output.status.code(), Some(64), "{argument:?}");
+                assert_eq!(said(&output), "qubes.ConnectTCP: not a port\n");
+            }
+            assert_eq!(handler.files(), 1, "{argument:?}");
+        }
+        assert_eq!(handler.run(shell, None).status.code(), Some(64));
+    }
+}
+
+/// dom0's command, which asks a qube for its token.
+#[test]
+fn dom0_takes_a_token_from_a_qube_and_nothing_else() {
+    if !shells() {
+        return;
+    }
+    let built = Built::config("[[server]]\n");
+    let stub = "#!/bin/sh\ncat \"$HERE/answer\"\n";
+    let dashboard = Script::new(
+        &built,
+        "dom0/files/usr/local/bin/openclaw-dashboard",
+        "qrexec-client",
+        stub,
+    );
+    let url = b"http://127.0.0.1:18789/#token=";
+    let answer_of = |answer: &[u8], shell: &[&str]| {
+        fs::write(dashboard.folder.path().join("answer"), answer).unwrap();
+        let output = dashboard.run(shell, None);
+        assert_eq!(dashboard.files(), 2, "{answer:?}");
+        // Nothing of what was said reaches the terminal, but for a token.
+        assert!(
+            output
+                .stderr
+                .iter()
+                .all(|byte| matches!(byte, b'\n' | b' '..=b'~')),
+            "{answer:?}: {}",
+            said(&output)
+        );
+        let refused = output.status.code() == Some(1) && output.stdout.is_empty();
+        let token = output
+            .stdout
+            .strip_prefix(url)
+            .and_then(|rest| rest.strip_suffix(b"\n"))
+            .is_some_and(|token| {
+                let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+                !token.is_empty() && token.iter().all(plain)
+            });
+        assert!(
+            refused || output.status.success() && token,
+            "{answer:?}: {}",
+            said(&output)
+        );
+        output.status.success()
+    };
+    let mut runner = TestRunner::deterministic();
+    for shell in SHELLS {
+        assert!(answer_of(
+            &[url.as_slice(), b"0123abcdXYZ_-\n"].concat(),
+            shell
+        ));
+        for _ in 0..100 {
+            let (before, within, after) = (bytes(4), bytes(30), bytes(4))
+                .new_tree(&mut runner)
+                .unwrap()
+                .current();
+            answer_of(&[before.as_slice(), url, &within, &after].concat(), shell);
+            answer_of(&[url.as_slice(), b"abc", &within].concat(), shell);
+        }
+        // More than anybody reads.
+        assert!(!answer_of(&vec![b'a'; 10_000_000], shell));
+    }
+}
