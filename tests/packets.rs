@@ -15,6 +15,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use openclaw_formula::config::{self, Input};
 use openclaw_formula::plan::Plan;
+use openclaw_formula::plan::reach::{Decision, Reach, Row, ServerReach, What, Who};
 use openclaw_formula::tree::Host;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -137,6 +138,27 @@ impl Meaning {
         } else {
             "dropped"
         }
+    }
+
+    /// What `plan --who-can-reach` says of that, where it does.
+    fn told(&self, reach: &ServerReach, source: &str, port: u16) -> Option<Decision> {
+        if source == "127.0.0.1" || source == self.address.to_string() {
+            return None;
+        }
+        let what = if port == self.gateway {
+            What::Gateway
+        } else if port == self.proxy && self.cursor {
+            What::Proxy
+        } else {
+            What::OtherPorts
+        };
+        let source = source.parse();
+        let row = |row: &&Row| match row.who {
+            Who::Addresses(range) => source.as_ref().is_ok_and(|source| range.contains(*source)),
+            Who::OtherAddresses => true,
+            _ => false,
+        };
+        Some(reach.to.iter().find(row).unwrap().decisions[&what])
     }
 
     /// Who tries: the namespace, and the address.
@@ -350,11 +372,10 @@ impl World {
             file: Some(("openclaw.toml".to_owned(), text.to_owned())),
             ..Input::default()
         });
-        let plan = Plan::new(
-            &outcome
-                .deployment
-                .unwrap_or_else(|| panic!("refused: {text}")),
-        );
+        let deployment = outcome
+            .deployment
+            .unwrap_or_else(|| panic!("refused: {text}"));
+        let (plan, reach) = (Plan::new(&deployment), Reach::new(&deployment));
         let folder = tempfile::tempdir().unwrap();
         let mut count = 0;
         for meaning in meanings {
@@ -375,7 +396,17 @@ impl World {
             if !self.tried.insert(format!("{meaning:?} {text_of_script:?}")) {
                 continue;
             }
+            let servers = &reach.servers;
+            let told = servers.iter().find(|server| server.name == meaning.name);
             for (source, port, result) in self.results(meaning, script.as_deref()) {
+                if let Some(decision) = meaning.told(told.unwrap(), &source, port) {
+                    let opened = if result == "dropped" {
+                        Decision::Deny
+                    } else {
+                        Decision::Allow
+                    };
+                    assert_eq!(decision, opened, "from {source} to port {port}:\n{text}");
+                }
                 assert_eq!(
                     result,
                     meaning.expected(&source, port),

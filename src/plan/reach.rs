@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Deployment, InterQube, Mode, Server};
+use crate::model::{Deployment, InterQube, Mode, Network, Server};
 
 /// What becomes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,8 +99,10 @@ pub enum Who<'a> {
     Agents,
     /// Any other qube, and any disposable.
     Others,
-    /// Who connects to the server's own address.
-    Network,
+    /// Whoever connects to the server's own address from one in this range.
+    Addresses(Network),
+    /// Whoever connects to it from elsewhere.
+    OtherAddresses,
 }
 
 impl Who<'_> {
@@ -111,7 +113,8 @@ impl Who<'_> {
             Who::Tagged(tag) => format!("others tagged {tag}"),
             Who::Agents => "other agents' qubes".to_owned(),
             Who::Others => "any other qube".to_owned(),
-            Who::Network => "the network".to_owned(),
+            Who::Addresses(range) => format!("addresses in {range}"),
+            Who::OtherAddresses => "any other address".to_owned(),
         }
     }
 }
@@ -219,18 +222,21 @@ fn to(server: &Server) -> Vec<Row<'_>> {
         What::Programs | What::Files => Decision::Qubes,
         _ => Decision::Deny,
     }));
-    rows.push(row(Who::Network, &ports, |what| {
-        let open = match (&server.mode, what) {
-            (Mode::Network { .. }, What::Gateway) => true,
-            (Mode::Network { expose_proxy, .. }, What::Proxy) => *expose_proxy,
-            _ => false,
-        };
-        if open {
-            Decision::Allow
-        } else {
-            Decision::Deny
+    if let Mode::Network {
+        allow_from,
+        expose_proxy,
+        ..
+    } = &server.mode
+    {
+        for range in allow_from.iter() {
+            rows.push(row(Who::Addresses(range), &ports, |what| match what {
+                What::Gateway => Decision::Allow,
+                What::Proxy if *expose_proxy => Decision::Allow,
+                _ => Decision::Deny,
+            }));
         }
-    }));
+    }
+    rows.push(row(Who::OtherAddresses, &ports, |_| Decision::Deny));
     rows
 }
 
@@ -354,7 +360,8 @@ qubes   the formula says nothing: Qubes' own policy decides, or yours; without o
 
 shell: qubes.VMShell, qubes.VMExec, qubes.VMExecGUI; root shell: qubes.VMRootShell,
 qubes.VMRootExec; programs: qubes.StartApp; files: qubes.Filecopy; ports: qubes.ConnectTCP.
-A disposable made from a server is one of the agents' qubes. The network is whoever connects to the
-server's own address, other qubes included. Qubes asks no policy for calls from dom0. A rule of
+A disposable made from a server is one of the agents' qubes. Addresses are of those who connect to
+the server's own one without qrexec; qubes have theirs in 10.137.0.0/16, disposables in
+10.138.0.0/16, unless another qube hides them. Qubes asks no policy for calls from dom0. A rule of
 yours in an earlier file than 50-openclaw.policy, such as 30-user.policy, wins.
 ";

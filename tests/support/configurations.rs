@@ -120,6 +120,9 @@ fn extra() -> impl Strategy<Value = String> {
     })
 }
 
+/// From where network mode may take connections.
+const RANGES: [&str; 3] = ["192.168.7.0/24", "10.137.0.9", "0.0.0.0/5"];
+
 /// A configuration that is accepted.
 pub fn valid() -> impl Strategy<Value = String> {
     let tag = "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,15}";
@@ -144,7 +147,7 @@ pub fn valid() -> impl Strategy<Value = String> {
         prop::collection::btree_set(tag, 0..3),
         prop::collection::btree_set(name(), 0..3),
         (400_u32..4000, 12_000_u32..1_000_000, any::<bool>()),
-        (cursors, extra()),
+        (cursors, extra(), any::<bool>(), 0_usize..=RANGES.len()),
     );
     prop::collection::vec(server, 1..4).prop_filter_map("names clash", |servers| {
         let names: BTreeSet<_> = servers.iter().map(|server| server.0.clone()).collect();
@@ -166,7 +169,7 @@ pub fn valid() -> impl Strategy<Value = String> {
                 memory,
                 more,
             ) = server;
-            let (cursors, extra) = more;
+            let (cursors, extra, opens, ranges) = more;
             text += &format!("[[server]]\nname = \"{name}\"\nlabel = \"{label}\"\n");
             if app {
                 text += "class = \"app\"\n";
@@ -174,6 +177,15 @@ pub fn valid() -> impl Strategy<Value = String> {
             if network {
                 text += "mode = \"network\"\n";
                 text += &format!("ip = \"192.168.7.{}\"\n", i + 1);
+                text += &format!(
+                    "expose-proxy = {}\n",
+                    opens && providers.contains(&"cursor")
+                );
+                if ranges > 0 {
+                    text += &format!("allow-from = {:?}\n", &RANGES[..ranges]);
+                }
+            } else {
+                text += &format!("start-on-connect = {opens}\n");
             }
             text += &format!("provider = {providers:?}\n");
             if let Some(model) = model {
