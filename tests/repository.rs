@@ -366,7 +366,10 @@ fn dnf_installs_upgrades_downgrades_and_removes() {
     assert!(root.has(TOP_LINK));
     // What they require came with them.
     let qubes = "qubes-core-qrexec-dom0";
-    stdout(root.rpm().args(["-q", qubes, "qubes-core-agent", "socat"]));
+    stdout(
+        root.rpm()
+            .args(["-q", qubes, "qubes-core-agent", "python3"]),
+    );
     machine.dnf(&["upgrade"], &one);
 
     stdout(&mut bench.add(&["--release", "2", "--provider", "openai"]));
