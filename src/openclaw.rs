@@ -35,6 +35,11 @@ pub fn gateway() -> String {
     format!("{PREFIX}/node_modules/openclaw/dist/index.js")
 }
 
+/// The gateway's certificate, where OpenClaw itself would put it.
+pub const CERTIFICATE: &str = "/home/user/.openclaw/gateway/tls/gateway-cert.pem";
+/// The key of it.
+pub const CERTIFICATE_KEY: &str = "/home/user/.openclaw/gateway/tls/gateway-key.pem";
+
 /// The whole `openclaw.json` of a server.
 ///
 /// Keys and values are those that `openclaw config validate` of [`VERSION`] accepts.
@@ -53,17 +58,20 @@ pub fn managed(server: &Server) -> Value {
         "bind": "loopback",
         "auth": { "mode": "token", "token": environment("OPENCLAW_GATEWAY_TOKEN") },
         "terminal": { "enabled": false },
+        // Said even where it is so by default: what an earlier apply wrote would stay.
+        "tls": { "enabled": false },
     });
-    if let Mode::Network { address, .. } = &server.mode {
+    if let Mode::Network { address, tls, .. } = &server.mode {
+        let scheme = server.mode.scheme();
         merge(
             &mut gateway,
             json!({
                 "bind": "custom",
                 "customBindHost": address,
                 "controlUi": { "allowedOrigins": [
-                    format!("http://{address}:{port}"),
-                    format!("http://127.0.0.1:{port}"),
-                    format!("http://localhost:{port}"),
+                    format!("{scheme}://{address}:{port}"),
+                    format!("{scheme}://127.0.0.1:{port}"),
+                    format!("{scheme}://localhost:{port}"),
                 ] },
             }),
         );
@@ -71,6 +79,15 @@ pub fn managed(server: &Server) -> Value {
             &mut gateway["auth"],
             json!({ "rateLimit": { "maxAttempts": 10, "windowMs": 60_000, "lockoutMs": 300_000 } }),
         );
+        if *tls {
+            // One that OpenClaw makes names no address, and could sign others.
+            gateway["tls"] = json!({
+                "enabled": true,
+                "autoGenerate": false,
+                "certPath": CERTIFICATE,
+                "keyPath": CERTIFICATE_KEY,
+            });
+        }
     }
 
     let used = models(server);

@@ -309,6 +309,7 @@ const REFUSED: &[(&str, &str)] = &[
         "expose_proxy_in_tunnel_mode",
         "[[server]]\nexpose-proxy = true\n",
     ),
+    ("tls_in_tunnel_mode", "[[server]]\ntls = true\n"),
     (
         "expose_proxy_without_cursor",
         "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nprovider = \"openai\"\nexpose-proxy = true\n",

@@ -50,6 +50,31 @@ fn the_formula_reads_as_recorded() {
 }
 
 #[test]
+fn tls_changes_what_is_recorded() {
+    let with = |tls: bool| {
+        Built::config(&format!(
+            "[[server]]\nclass = \"app\"\nmode = \"network\"\nip = \"192.168.1.50\"\n\
+             clients = [\"work\"]\ntls = {tls}\n"
+        ))
+    };
+    let (off, on) = (with(false), with(true));
+    let output = Command::new("diff")
+        .args(["--recursive", "--unified=0"])
+        .args([&off.output, &on.output].map(|output| output.join("dom0/srv")))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Not the names of files, which are in folders of this run, nor numbers of lines.
+    let changed: Vec<_> = text
+        .lines()
+        .filter(|line| {
+            !["---", "+++", "@@ ", "diff"].contains(&line.get(..4).map_or("", str::trim_end))
+        })
+        .collect();
+    insta::assert_snapshot!(changed.join("\n"));
+}
+
+#[test]
 fn packages_hold_what_the_manifest_lists() {
     if !has_program("rpm") {
         return;
@@ -488,6 +513,8 @@ fn what_init_writes_means_what_its_options_said() {
             "network",
             "--ip",
             "192.168.1.9",
+            "--tls",
+            "true",
             "--client",
             "work,personal",
         ],

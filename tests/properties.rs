@@ -57,6 +57,7 @@ fn noise() -> impl Strategy<Value = String> {
         "start-on-connect",
         "allow-from",
         "expose-proxy",
+        "tls",
         "provider",
         "model",
         "ports",

@@ -401,7 +401,8 @@ fn scenario_5_switching_provider_and_mode() {
     qubes.give_network_addon();
     qubes.install(&default_with(
         3,
-        "provider = \"openai\"\nmode = \"network\"\nnetvm = \"sys-net\"\nip = \"192.168.1.50\"",
+        "provider = \"openai\"\nmode = \"network\"\nnetvm = \"sys-net\"\nip = \"192.168.1.50\"\n\
+         tls = true",
     ));
     // The new address is the qube's when it starts; Qubes changes no running one's.
     let said = qubes.must_fail("dom0", APPLY);
@@ -439,17 +440,23 @@ fn scenario_5_switching_provider_and_mode() {
         .args(["address", "add", &format!("{outside}/32"), "dev", "lan"])
         .status();
     assert!(added.unwrap().success());
-    let from = |address: &str, port: u16| {
+    let tls = "/home/user/.openclaw/gateway/tls";
+    let certificate = tempfile::NamedTempFile::new().unwrap();
+    let text = qubes.must("openclaw-vm", &format!("cat {tls}/gateway-cert.pem"));
+    std::fs::write(&certificate, text).unwrap();
+    let get = |address: &str, scheme: &str, port: u16| {
         qubes
             .in_network_of(None, "curl")
             .args(["--fail", "--silent", "--max-time", "2"])
-            .args(["--interface", address])
-            .arg(format!("http://192.168.1.50:{port}/readyz"))
+            .args(["--interface", address, "--cacert"])
+            .arg(certificate.path())
+            .arg(format!("{scheme}://192.168.1.50:{port}/readyz"))
             .output()
             .unwrap()
             .status
             .success()
     };
+    let from = |address: &str, port: u16| get(address, "https", port) || get(address, "http", port);
     let lan = |port: u16| from("192.168.1.1", port);
     let started = Instant::now();
     while !lan(18789) {
@@ -461,6 +468,13 @@ fn scenario_5_switching_provider_and_mode() {
     }
     assert!(!lan(32125));
     assert!(!from(outside, 18789));
+    // curl checks the name too.
+    assert!(get("192.168.1.1", "https", 18789));
+    assert!(!get("192.168.1.1", "http", 18789));
+    assert_eq!(
+        qubes.must("openclaw-vm", &format!("stat -c '%a %U %n' {tls}/*")),
+        format!("600 user {tls}/gateway-cert.pem\n600 user {tls}/gateway-key.pem\n")
+    );
     assert_eq!(
         qubes.must(
             "openclaw-vm",
@@ -473,6 +487,27 @@ fn scenario_5_switching_provider_and_mode() {
 
     let mut browser = Browser::start(&qubes, None);
     let shown = qubes.must("openclaw-vm", &user("openclaw-dashboard"));
+    let shows = qubes
+        .in_network_of(None, "sh")
+        .arg("-c")
+        .arg(
+            "openssl s_client -connect 192.168.1.50:18789 </dev/null 2>/dev/null | \
+             openssl x509 -noout -fingerprint -sha256 -ext subjectAltName",
+        )
+        .output()
+        .unwrap();
+    let shows = String::from_utf8(shows.stdout).unwrap();
+    let (fingerprint, names) = shows.split_once('\n').unwrap();
+    assert_eq!(fingerprint.len(), "sha256 Fingerprint=".len() + 32 * 3 - 1);
+    assert_eq!(shown.lines().last(), Some(fingerprint));
+    assert_eq!(
+        names.lines().last().map(str::trim),
+        Some("IP Address:192.168.1.50, IP Address:127.0.0.1, DNS:localhost")
+    );
+    let key = qubes.must("openclaw-vm", &format!("sed -n 2p {tls}/gateway-key.pem"));
+    assert!(key.len() > 40, "{key}");
+    let elsewhere = format!("grep -rqF '{}' /etc /srv /var /root /home", key.trim());
+    assert!(!qubes.holds("dom0", &elsewhere));
     let url = shown.lines().find(|url| url.contains("192.168.1.50"));
     browser.read(url.unwrap(), |page| page.to_lowercase().contains("pairing"));
     let pending = qubes.must("openclaw-vm", &user("openclaw devices list --json"));
@@ -484,6 +519,9 @@ fn scenario_5_switching_provider_and_mode() {
     );
     browser.wait(|page| page.contains("Connected"));
     drop(browser);
+    // The same certificate again: a browser that knows it need not be told anew.
+    let said = apply(&qubes);
+    assert!(!said.contains("changed="), "{said}");
     story.step("a browser on the LAN is connected after the qube's user approved it");
 
     qubes.install(&default_with(4, ""));

@@ -148,13 +148,14 @@ fn write(deployment: &Deployment) -> String {
     );
     let example = Sources::around(Ipv4Addr::new(192, 168, 1, 100)).expect("it is private");
     let usual = server.ip.and_then(Sources::around);
-    let (mode, starts, sources, exposed) = match &server.mode {
-        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false),
+    let (mode, starts, sources, exposed, tls) = match &server.mode {
+        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false, false),
         Mode::Network {
             allow_from,
             expose_proxy,
+            tls,
             ..
-        } => ("network", false, allow_from, *expose_proxy),
+        } => ("network", false, allow_from, *expose_proxy, *tls),
     };
     line(
         "\"tunnel\": reachable over qrexec only, from dom0 and from clients.\n\
@@ -181,6 +182,12 @@ fn write(deployment: &Deployment) -> String {
         "expose-proxy",
         exposed.to_string(),
         !exposed,
+    );
+    line(
+        "In network mode: whether the gateway serves https, with a certificate made in the qube.",
+        "tls",
+        tls.to_string(),
+        !tls,
     );
     let providers: Vec<_> = server
         .providers

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
-use super::decode::{Draft, Item, ModeWord, ServerDraft, is_proxied};
+use super::decode::{Draft, Field, Item, ModeWord, ServerDraft, is_proxied};
 use super::extra;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
@@ -268,9 +268,14 @@ fn network_mode(server: &ServerDraft, findings: Findings) {
 
 /// What only means something in network mode.
 fn tunnel_mode(server: &ServerDraft, findings: Findings) {
-    let exposed = server.expose_proxy.given && server.expose_proxy.value == Some(true);
+    let on = |field: &Field<bool>| field.given && field.value == Some(true);
     for (key, given, at) in [
-        ("expose-proxy", exposed, &server.expose_proxy.place),
+        (
+            "expose-proxy",
+            on(&server.expose_proxy),
+            &server.expose_proxy.place,
+        ),
+        ("tls", on(&server.tls), &server.tls.place),
         (
             "allow-from",
             server.allow_from.given,

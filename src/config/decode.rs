@@ -147,6 +147,7 @@ pub(super) struct ServerDraft {
     pub start_on_connect: Field<bool>,
     pub allow_from: Field<Vec<Item<Network>>>,
     pub expose_proxy: Field<bool>,
+    pub tls: Field<bool>,
     pub providers: Field<ProviderSet>,
     /// The model's text: what it means depends on the providers.
     pub model: Field<String>,
@@ -212,6 +213,7 @@ impl ServerDraft {
                         None => Sources::around(ip?),
                     }?,
                     expose_proxy: self.expose_proxy.value?,
+                    tls: self.tls.value?,
                 },
             },
             providers,
@@ -265,7 +267,7 @@ impl Draft {
 const TOP_KEYS: [&str; 2] = ["package", "server"];
 const PACKAGE_KEYS: [&str; 2] = ["version", "release"];
 const PORT_KEYS: [&str; 2] = ["proxy", "gateway"];
-const SERVER_KEYS: [&str; 25] = [
+const SERVER_KEYS: [&str; 26] = [
     "name",
     "class",
     "template",
@@ -280,6 +282,7 @@ const SERVER_KEYS: [&str; 25] = [
     "start-on-connect",
     "allow-from",
     "expose-proxy",
+    "tls",
     "provider",
     "model",
     "ports",
@@ -482,6 +485,7 @@ impl Decoder<'_> {
             expose_proxy: self
                 .boolean(find("expose-proxy"), "expose-proxy", &head)
                 .or(false),
+            tls: self.boolean(find("tls"), "tls", &head).or(false),
             providers,
             model: self.string(find("model"), "model", &head),
             proxy_port: self

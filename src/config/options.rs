@@ -82,6 +82,10 @@ pub struct Options {
     /// true or false: whether network mode exposes the cursor proxy too [default: false]
     #[arg(long, value_name = "BOOLEAN")]
     pub expose_proxy: Option<String>,
+    /// true or false: whether network mode serves https, with a certificate made in the qube
+    /// [default: false]
+    #[arg(long, value_name = "BOOLEAN")]
+    pub tls: Option<String>,
     /// The packages' version [default: this tool's]
     #[arg(long, value_name = "VERSION", help_heading = "Packages")]
     pub package_version: Option<String>,
@@ -149,6 +153,7 @@ impl Options {
                 Boolean,
                 one(&self.expose_proxy),
             ),
+            ("tls", "--tls", Boolean, one(&self.tls)),
         ];
         let ports = [
             ("proxy", "--proxy-port", Integer, one(&self.proxy_port)),

@@ -122,6 +122,8 @@ pub enum Mode {
         allow_from: Sources,
         /// Whether the cursor proxy, which has no authentication, is reachable there too.
         expose_proxy: bool,
+        /// Whether the gateway speaks TLS, with a certificate made in the qube.
+        tls: bool,
     },
 }
 
@@ -129,6 +131,16 @@ impl Mode {
     /// Whether dom0 has tunnels to a server in this mode.
     pub fn is_tunnel(&self) -> bool {
         matches!(self, Mode::Tunnel { .. })
+    }
+
+    /// Whether the gateway speaks TLS.
+    pub fn has_tls(&self) -> bool {
+        matches!(self, Mode::Network { tls: true, .. })
+    }
+
+    /// How the gateway's URLs begin.
+    pub fn scheme(&self) -> &'static str {
+        if self.has_tls() { "https" } else { "http" }
     }
 }
 

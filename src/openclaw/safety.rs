@@ -131,6 +131,7 @@ static MANAGED: Why = why(
 );
 static MANAGED_PORT: Why = instead(&MANAGED, "write ports = { gateway = … }");
 static MANAGED_MODE: Why = instead(&MANAGED, "write `mode`");
+static MANAGED_TLS: Why = instead(&MANAGED, "write `tls`");
 static MANAGED_MODEL: Why = instead(&MANAGED, "write `model`");
 static REACH: Why = why(
     "decides who reaches the server",
@@ -378,6 +379,7 @@ pub fn object_to_setting(path: &Path, value: &Value, managed: &Value) -> Option<
         let why = match path.to_string().as_str() {
             "gateway.port" => &MANAGED_PORT,
             "gateway.bind" | "gateway.customBindHost" => &MANAGED_MODE,
+            "gateway.tls.enabled" => &MANAGED_TLS,
             "agents.defaults.model.primary" => &MANAGED_MODEL,
             _ => &MANAGED,
         };

@@ -67,6 +67,10 @@ pub(super) struct ServerView<'a> {
     tags: Vec<&'a str>,
     ports: Vec<u16>,
     gateway_port: u16,
+    /// How the gateway's URLs begin.
+    scheme: &'static str,
+    /// The gateway's certificate, if it speaks TLS.
+    certificate: Option<Certificate>,
     proxy_port: u16,
     client_tag: &'a str,
     clients: Vec<&'a str>,
@@ -98,11 +102,20 @@ struct Opening {
     ports: Vec<u16>,
 }
 
+/// Where the gateway's certificate is.
+#[derive(Debug, Serialize)]
+struct Certificate {
+    file: &'static str,
+    key: &'static str,
+}
+
 /// A unit of a server, and the URL that answers when it serves.
 #[derive(Debug, Serialize)]
 struct Service {
     unit: &'static str,
     url: String,
+    /// The certificate that it must show there.
+    certificate: Option<&'static str>,
 }
 
 impl<'a> ServerView<'a> {
@@ -170,6 +183,11 @@ impl<'a> ServerView<'a> {
                 .collect(),
             ports: numbers(server),
             gateway_port: server.ports.gateway.number(),
+            scheme: server.mode.scheme(),
+            certificate: server.mode.has_tls().then_some(Certificate {
+                file: openclaw::CERTIFICATE,
+                key: openclaw::CERTIFICATE_KEY,
+            }),
             proxy_port: server.ports.proxy.number(),
             client_tag: server.client_tag.as_str(),
             clients: server
@@ -216,10 +234,16 @@ impl<'a> ServerView<'a> {
                 .map(|unit| Service {
                     unit: unit.name,
                     url: (unit.answers)(server.ports.proxy),
+                    certificate: None,
                 })
                 .chain([Service {
                     unit: GATEWAY_UNIT,
-                    url: format!("http://127.0.0.1:{}/readyz", server.ports.gateway),
+                    url: format!(
+                        "{}://127.0.0.1:{}/readyz",
+                        server.mode.scheme(),
+                        server.ports.gateway
+                    ),
+                    certificate: server.mode.has_tls().then_some(openclaw::CERTIFICATE),
                 }])
                 .collect(),
             all_units,
@@ -280,6 +304,14 @@ const NEEDS: [Need; 4] = [
     },
 ];
 
+/// What makes the gateway's certificate.
+const OPENSSL: Need = Need {
+    path: "/usr/bin/openssl",
+    requires: "openssl",
+    debian: "openssl",
+    fedora: "openssl",
+};
+
 fn is_fedora_44(server: &Server) -> bool {
     release_of(&server.template).is_some_and(|release| release >= 44)
 }
@@ -288,6 +320,7 @@ fn is_fedora_44(server: &Server) -> bool {
 fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
     NEEDS
         .iter()
+        .chain(server.mode.has_tls().then_some(&OPENSSL))
         .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
 }
 
@@ -315,6 +348,8 @@ pub(super) struct Forward<'a> {
     pub server: &'a str,
     /// Whether the server's dashboard is there.
     pub dashboard: bool,
+    /// How the dashboard's URL begins.
+    scheme: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -335,6 +370,7 @@ impl<'a> ClientView<'a> {
                     port,
                     server: server.name.as_str(),
                     dashboard: port == server.ports.gateway.number(),
+                    scheme: server.mode.scheme(),
                 })
             })
             .collect();

@@ -50,7 +50,7 @@ impl<'a> Browser<'a> {
             _profile: profile,
         };
         let profile = browser._profile.path().display();
-        let options = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": [
+        let options = json!({ "capabilities": { "alwaysMatch": { "acceptInsecureCerts": true, "goog:chromeOptions": { "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             format!("--user-data-dir={profile}"),

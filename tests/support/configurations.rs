@@ -181,6 +181,7 @@ pub fn valid() -> impl Strategy<Value = String> {
                     "expose-proxy = {}\n",
                     opens && providers.contains(&"cursor")
                 );
+                text += &format!("tls = {}\n", memory.2);
                 if ranges > 0 {
                     text += &format!("allow-from = {:?}\n", &RANGES[..ranges]);
                 }

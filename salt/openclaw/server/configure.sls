@@ -60,6 +60,31 @@ openclaw-configure-token:
       - file: openclaw-configure-env
 <% endif %>
 
+<% if server.certificate %>
+# The gateway's certificate and its key are made here, and are nowhere else. One that names the
+# address stays, so that browsers that know it need not be told again; Apple's take none that lasts
+# longer. Not by OpenClaw, whose own names no address.
+openclaw-configure-certificate:
+  cmd.run:
+    - name: >-
+        umask 077 && mkdir -p /home/user/.openclaw/gateway/tls && rm -f <{ server.certificate.file }> &&
+        openssl req -x509 -config /dev/null -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes
+        -days 825 -subj /CN=<{ server.name }>
+        -addext basicConstraints=critical,CA:FALSE
+        -addext keyUsage=critical,digitalSignature
+        -addext extendedKeyUsage=serverAuth
+        -addext subjectAltName=IP:<{ server.ip }>,IP:127.0.0.1,DNS:localhost
+        -keyout <{ server.certificate.key }> -out <{ server.certificate.file }>.new &&
+        mv <{ server.certificate.file }>.new <{ server.certificate.file }>
+    - runas: user
+    - unless:
+      - test -s <{ server.certificate.key }>
+      - openssl x509 -in <{ server.certificate.file }> -noout -checkend 2592000
+      - openssl x509 -in <{ server.certificate.file }> -noout -checkip <{ server.ip }> | grep -q 'does match'
+    - require:
+      - file: openclaw-configure-state
+
+<% endif %>
 # The settings of the configuration. Merged into what is there: other settings of the user stay.
 # Those that are set back are named, not shown: what is in the file may be secret.
 openclaw-configure-settings:
@@ -230,6 +255,9 @@ openclaw-configure-restart:
 <% endif %>
     - onchanges:
       - openclaw-configure-token
+<% if server.certificate %>
+      - cmd: openclaw-configure-certificate
+<% endif %>
       - file: openclaw-configure-json
 <% for file in server.files %>
       - file: openclaw-configure-<{ file.id }>
@@ -266,10 +294,10 @@ openclaw-configure-key:
 openclaw-configure-answers-<{ service.unit }>:
   cmd.run:
     - name: >-
-        timeout 180 sh -c 'until curl -fsS -m 9 -o /dev/null <{ service.url }>; do sleep 1; done' 2>/dev/null
+        timeout 180 sh -c 'until curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>; do sleep 1; done' 2>/dev/null
         || { echo '<{ service.unit }> does not answer at <{ service.url }>. Its last words:';
         journalctl -n 10 -o cat _SYSTEMD_USER_UNIT=<{ service.unit }>; exit 1; }
-    - unless: curl -fsS -m 9 -o /dev/null <{ service.url }>
+    - unless: curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>
 <% if server.key and service.unit == "openclaw-gateway.service" %>
     - onlyif: grep -q '^<{ server.key.variable }>=.' /home/user/.openclaw/.env
 <% endif %>
