@@ -44,12 +44,23 @@ const MANAGEMENT: &str = "x.disp-mgmt";
 const CONNECTING: &str = "qubes.ConnectTCP";
 const SHELLS: [&str; 3] = ["qubes.VMShell", "qubes.VMExec", "qubes.VMExecGUI"];
 const ROOT_SHELLS: [&str; 2] = ["qubes.VMRootShell", "qubes.VMRootExec"];
+/// What runs a command that it is told, beside those.
+const BACKUPS: [&str; 3] = [
+    "qubes.Backup",
+    "qubes.Restore",
+    "qubes.RegisterBackupLocation",
+];
+/// What leads a server without a network to one.
+const WAYS_OUT: [&str; 3] = ["qubes.OpenURL", "qubes.OpenInVM", "qubes.UpdatesProxy"];
 const COPYING: &str = "qubes.Filecopy";
 const STARTING: &str = "qubes.StartApp";
 
 /// Whether a service gives a connection, a shell or a command.
 fn takes(service: &str) -> bool {
-    service == CONNECTING || SHELLS.contains(&service) || ROOT_SHELLS.contains(&service)
+    service == CONNECTING
+        || SHELLS.contains(&service)
+        || ROOT_SHELLS.contains(&service)
+        || BACKUPS.contains(&service)
 }
 
 /// The rules of others on the same machine.
@@ -215,6 +226,13 @@ impl Meaning<'_> {
         if self.is_agents(source) && (takes(service) || service == STARTING) {
             return Action::Deny;
         }
+        if self
+            .server(source)
+            .is_some_and(|server| server.netvm.is_none())
+            && WAYS_OUT.contains(&service)
+        {
+            return Action::Deny;
+        }
         if let Some(server) = self.server(target)
             && self.has_tag(source, server)
         {
@@ -244,8 +262,8 @@ impl Meaning<'_> {
         let action = broad.unwrap_or(match (service, target) {
             (_, "dom0") => Action::Deny,
             (COPYING, _) => Action::Ask,
-            ("qubes.OpenInVM" | STARTING, "@dispvm") => Action::Allow,
-            ("qubes.OpenInVM" | STARTING, _) => Action::Ask,
+            ("qubes.OpenInVM" | "qubes.OpenURL" | STARTING, "@dispvm") => Action::Allow,
+            ("qubes.OpenInVM" | "qubes.OpenURL" | STARTING, _) => Action::Ask,
             (shell, "@dispvm") if SHELLS.contains(&shell) => Action::Allow,
             _ => Action::Deny,
         });
@@ -388,7 +406,9 @@ impl Table {
         let services = SHELLS
             .iter()
             .chain(&ROOT_SHELLS)
-            .chain(&[COPYING, "qubes.OpenInVM", CONNECTING])
+            .chain(&BACKUPS)
+            .chain(&WAYS_OUT)
+            .chain(&[COPYING, CONNECTING])
             .map(|service| (*service).to_owned())
             .chain(ports.iter().chain(&hostile).map(with))
             .chain(
@@ -743,6 +763,18 @@ fn cells_of(json: &Value) -> Vec<Vec<String>> {
     all
 }
 
+/// One without a network, and one with it.
+const OFFLINE: &str = r#"[[server]]
+name = "offline"
+provider = "ollama"
+netvm = "none"
+clients = ["work"]
+
+[[server]]
+name = "online"
+ports = { gateway = 18790 }
+"#;
+
 #[test]
 fn the_policy_of_every_example_means_what_its_configuration_says() {
     if !has_program("python3") {
@@ -754,6 +786,7 @@ fn the_policy_of_every_example_means_what_its_configuration_says() {
         prove(&mut evaluator, &text);
     }
     prove(&mut evaluator, OPEN);
+    prove(&mut evaluator, OFFLINE);
     eprintln!("{} calls", evaluator.count);
     assert!(evaluator.count > 100_000, "only {} calls", evaluator.count);
 }
