@@ -7,7 +7,6 @@
 mod support;
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -15,13 +14,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use openclaw_formula::config::{self, Input};
 use openclaw_formula::plan::Plan;
-use openclaw_formula::plan::reach::{Decision, Reach, Row, ServerReach, What, Who};
 use openclaw_formula::tree::Host;
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use support::{examples, has_program, repository};
+use support::configurations::{Range, check, ends, valid};
+use support::{examples, has_program, repository, stdout, tool};
 
 /// A program that has nothing to do with OpenClaw, on every address.
 const SSH: u16 = 22;
@@ -30,14 +26,10 @@ const OLLAMA: u16 = 11434;
 /// Where the cursor proxy listens when it does not know better.
 const PROXY: u16 = 32125;
 
-/// A range of addresses: the first one, and how many bits they have in common.
-type Range = (Ipv4Addr, u32);
-
 /// What a configuration says of who may reach a server.
 #[derive(Clone, Debug)]
 struct Meaning {
     name: String,
-    app: bool,
     cursor: bool,
     gateway: u16,
     proxy: u16,
@@ -50,18 +42,13 @@ fn bits(address: Ipv4Addr) -> u64 {
     u64::from(u32::from(address))
 }
 
-/// The first and the last address.
-fn ends((first, prefix): Range) -> (u64, u64) {
-    (bits(first), bits(first) + (1 << (32 - prefix)) - 1)
-}
-
 fn is_in(address: Ipv4Addr, range: Range) -> bool {
     let (first, last) = ends(range);
     (first..=last).contains(&bits(address))
 }
 
 fn range_of(text: &str) -> Range {
-    let (first, prefix) = text.split_once('/').unwrap();
+    let (first, prefix) = text.split_once('/').unwrap_or((text, "32"));
     (first.parse().unwrap(), prefix.parse().unwrap())
 }
 
@@ -140,27 +127,6 @@ impl Meaning {
         }
     }
 
-    /// What `plan --who-can-reach` says of that, where it does.
-    fn told(&self, reach: &ServerReach, source: &str, port: u16) -> Option<Decision> {
-        if source == "127.0.0.1" || source == self.address.to_string() {
-            return None;
-        }
-        let what = if port == self.gateway {
-            What::Gateway
-        } else if port == self.proxy && self.cursor {
-            What::Proxy
-        } else {
-            What::OtherPorts
-        };
-        let source = source.parse();
-        let row = |row: &&Row| match row.who {
-            Who::Addresses(range) => source.as_ref().is_ok_and(|source| range.contains(*source)),
-            Who::OtherAddresses => true,
-            _ => false,
-        };
-        Some(reach.to.iter().find(row).unwrap().decisions[&what])
-    }
-
     /// Who tries: the namespace, and the address.
     fn callers(&self) -> Vec<(&'static str, String)> {
         let mut addresses: Vec<Ipv4Addr> = [
@@ -222,31 +188,6 @@ impl Meaning {
         ports
     }
 
-    /// The configuration that means this.
-    fn to_toml(&self) -> String {
-        let mut text = format!(
-            "[[server]]\nname = \"{}\"\nip = \"{}\"\nports = {{ gateway = {}, proxy = {} }}\n",
-            self.name, self.address, self.gateway, self.proxy
-        );
-        if self.app {
-            text += "class = \"app\"\n";
-        }
-        if !self.cursor {
-            text += "provider = [\"ollama\", \"openai\"]\n";
-        }
-        if let Some((ranges, exposed)) = &self.network {
-            writeln!(text, "mode = \"network\"\nexpose-proxy = {exposed}").unwrap();
-            if let Some(ranges) = ranges {
-                let ranges: Vec<_> = ranges
-                    .iter()
-                    .map(|(first, prefix)| format!("{first}/{prefix}"))
-                    .collect();
-                writeln!(text, "allow-from = {ranges:?}").unwrap();
-            }
-        }
-        text
-    }
-
     /// What the servers of a configuration mean.
     fn of_toml(text: &str) -> Vec<Meaning> {
         let table: toml::Table = text.parse().unwrap();
@@ -269,7 +210,6 @@ impl Meaning {
                 });
                 Meaning {
                     name: text("name").unwrap_or("openclaw-vm").to_owned(),
-                    app: text("class") == Some("app"),
                     cursor: providers.is_none_or(|providers| {
                         let listed = providers.as_array();
                         providers.as_str() == Some("cursor")
@@ -372,13 +312,20 @@ impl World {
             file: Some(("openclaw.toml".to_owned(), text.to_owned())),
             ..Input::default()
         });
-        let deployment = outcome
-            .deployment
-            .unwrap_or_else(|| panic!("refused: {text}"));
-        let (plan, reach) = (Plan::new(&deployment), Reach::new(&deployment));
+        let plan = Plan::new(
+            &outcome
+                .deployment
+                .unwrap_or_else(|| panic!("refused: {text}")),
+        );
         let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("openclaw.toml");
+        std::fs::write(&config, text).unwrap();
+        let mut plan_printed = tool();
+        plan_printed.args(["plan", "--who-can-reach", "--json"]);
+        let printed: Value = serde_json::from_str(&stdout(plan_printed.arg(&config))).unwrap();
         let mut count = 0;
-        for meaning in meanings {
+        for (number, meaning) in meanings.iter().enumerate() {
+            let rows = printed["servers"][number]["to"].as_array().unwrap();
             let end = format!(
                 "openclaw/{}/files/rw/config/rc.local.d/50-openclaw.rc",
                 meaning.name
@@ -396,26 +343,55 @@ impl World {
             if !self.tried.insert(format!("{meaning:?} {text_of_script:?}")) {
                 continue;
             }
-            let servers = &reach.servers;
-            let told = servers.iter().find(|server| server.name == meaning.name);
             for (source, port, result) in self.results(meaning, script.as_deref()) {
-                if let Some(decision) = meaning.told(told.unwrap(), &source, port) {
-                    let opened = if result == "dropped" {
-                        Decision::Deny
-                    } else {
-                        Decision::Allow
-                    };
-                    assert_eq!(decision, opened, "from {source} to port {port}:\n{text}");
-                }
                 assert_eq!(
                     result,
                     meaning.expected(&source, port),
                     "from {source} to port {port}:\n{text}"
                 );
+                let comes = source != "127.0.0.1" && source != meaning.address.to_string();
+                assert!(
+                    !comes || word_for(rows, meaning, &source, port) == word_of(&result),
+                    "from {source} to port {port}, {result}, is printed otherwise:\n{text}"
+                );
                 count += 1;
             }
         }
         count
+    }
+}
+
+/// What `plan --who-can-reach` prints for a connection from an address.
+fn word_for<'a>(rows: &'a [Value], meaning: &Meaning, source: &str, port: u16) -> &'a str {
+    let is_there = |row: &&Value| {
+        let range = row["name"].as_str().filter(|_| row["who"] == "addresses");
+        let source = source.parse();
+        range.is_some_and(|range| source.is_ok_and(|source| is_in(source, range_of(range))))
+    };
+    let others = || rows.iter().find(|row| row["who"] == "network");
+    let row = rows.iter().find(is_there).or_else(others).unwrap();
+    // Which of the addresses are qubes' is told too.
+    let is_qubes = |address: Ipv4Addr| matches!(address.octets(), [10, 137 | 138, ..]);
+    if let (Some(qubes), Ok(source)) = (row["qubes"].as_array(), source.parse()) {
+        let mut ranges = qubes.iter().map(|range| range_of(range.as_str().unwrap()));
+        assert_eq!(ranges.any(|range| is_in(source, range)), is_qubes(source));
+    }
+    let column = if port == meaning.gateway {
+        "gateway"
+    } else if meaning.cursor && port == meaning.proxy {
+        "proxy"
+    } else {
+        "other-ports"
+    };
+    row["decisions"][column].as_str().unwrap()
+}
+
+/// The word for what came of a connection. What is allowed is answered.
+fn word_of(result: &str) -> &str {
+    match result {
+        "connected" => "allow",
+        "dropped" => "deny",
+        other => other,
     }
 }
 
@@ -433,71 +409,17 @@ fn every_example_opens_what_it_says() {
     assert!(count > 400);
 }
 
-/// A range that is some host's, and not loopback.
-fn range() -> impl Strategy<Value = Range> {
-    let first = prop_oneof![
-        Just([192, 168, 1, 0]),
-        Just([10, 137, 0, 0]),
-        any::<[u8; 4]>(),
-    ];
-    (first, 1_u32..=32)
-        .prop_map(|(first, prefix)| {
-            let mask = u32::MAX << (32 - prefix);
-            (Ipv4Addr::from(u32::from_be_bytes(first) & mask), prefix)
-        })
-        .prop_filter("nobody's", |range| {
-            let (first, last) = ends(*range);
-            let loopback = (127 << 24)..(128 << 24);
-            last < 224 << 24 && !loopback.contains(&first)
-        })
-}
-
-fn meaning() -> impl Strategy<Value = Meaning> {
-    let address = prop::sample::select(vec![
-        Ipv4Addr::new(192, 168, 1, 100),
-        Ipv4Addr::new(10, 137, 0, 100),
-        Ipv4Addr::new(172, 20, 3, 4),
-        Ipv4Addr::new(100, 100, 1, 1),
-    ]);
-    let ranges = prop::collection::vec(range(), 1..4).prop_filter("one in another", |ranges| {
-        ranges.iter().enumerate().all(|(i, range)| {
-            let mut others = ranges.iter().enumerate();
-            others.all(|(j, other)| i == j || !is_in(range.0, *other) || range.1 < other.1)
-        })
-    });
-    let network =
-        prop::option::weighted(0.85, (prop::option::weighted(0.8, ranges), any::<bool>()));
-    let ports = prop_oneof![
-        Just((18789, PROXY)),
-        (1024_u16..8000, 12000_u16..32000),
-        // Each on the other's usual port.
-        Just((PROXY, 18789)),
-    ];
-    (address, any::<bool>(), any::<bool>(), ports, network).prop_map(
-        |(address, app, cursor, (gateway, proxy), network)| Meaning {
-            name: "claw".to_owned(),
-            app,
-            cursor,
-            gateway,
-            proxy,
-            address,
-            network: network.map(|(ranges, exposed)| (ranges, exposed && cursor)),
-        },
-    )
-}
-
 #[test]
 fn random_configurations_open_what_they_say() {
-    let Some(mut world) = World::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    // The cases are the same on every run.
-    let mut runner = TestRunner::deterministic();
-    let mut count = 0;
-    for _ in 0..30 {
-        let meaning = meaning().new_tree(&mut runner).unwrap().current();
-        count += world.check(&meaning.to_toml(), &[meaning]);
-    }
-    eprintln!("{count} connections");
-    assert!(count > 2000);
+    let world = std::cell::RefCell::new(world);
+    let count = std::cell::Cell::new(0);
+    check(20, valid(), |text| {
+        let connections = world.borrow_mut().check(&text, &Meaning::of_toml(&text));
+        count.set(count.get() + connections);
+    });
+    eprintln!("{} connections", count.get());
+    assert!(count.get() > 2000);
 }

@@ -68,6 +68,19 @@ impl Network {
         self.prefix <= other.prefix && self.contains(other.first)
     }
 
+    /// What of it Qubes gives to qubes and disposables. Of two ranges that share addresses, one is
+    /// in the other.
+    pub fn of_qubes(self) -> Vec<Network> {
+        let shared = QUBES.into_iter().filter_map(|range| {
+            if self.covers(range) {
+                Some(range)
+            } else {
+                range.covers(self).then_some(self)
+            }
+        });
+        shared.collect()
+    }
+
     /// Whether it has addresses of the Internet.
     pub fn is_public(self) -> bool {
         !PRIVATE
@@ -253,6 +266,26 @@ mod tests {
             "100.127.0.0/16",
         ] {
             assert!(!range(text).is_public(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_qubes_are_known() {
+        for (text, qubes) in [
+            ("192.168.1.0/24", ""),
+            ("10.136.0.0/16", ""),
+            ("10.137.0.0/16", "10.137.0.0/16"),
+            ("10.138.7.0/24", "10.138.7.0/24"),
+            ("10.137.0.23", "10.137.0.23"),
+            ("10.0.0.0/8", "10.137.0.0/16 10.138.0.0/16"),
+            ("0.0.0.0/0", "10.137.0.0/16 10.138.0.0/16"),
+        ] {
+            let found: Vec<_> = range(text)
+                .of_qubes()
+                .iter()
+                .map(Network::to_string)
+                .collect();
+            assert_eq!(found.join(" "), qubes, "{text}");
         }
     }
 

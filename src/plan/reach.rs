@@ -87,34 +87,47 @@ impl What {
 
 /// The other side of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "who", content = "name", rename_all = "kebab-case")]
+#[serde(tag = "who", rename_all = "kebab-case")]
 pub enum Who<'a> {
     /// The administrative domain.
     Dom0,
     /// A qube that the configuration names as a client.
-    Client(&'a str),
+    Client {
+        /// The qube.
+        name: &'a str,
+    },
     /// A qube that carries the client tag without being named.
-    Tagged(&'a str),
+    Tagged {
+        /// The tag.
+        name: &'a str,
+    },
     /// Another server, or a disposable made from a server.
     Agents,
     /// Any other qube, and any disposable.
     Others,
-    /// Whoever connects to the server's own address from one in this range.
-    Addresses(Network),
-    /// Whoever connects to it from elsewhere.
-    OtherAddresses,
+    /// Who connects to the server's own address from a range that is allowed.
+    Addresses {
+        /// The range.
+        name: Network,
+        /// What of it are addresses of qubes and disposables of the same machine.
+        qubes: Vec<Network>,
+    },
+    /// Who connects to the server's own address from anywhere else.
+    Network,
 }
 
 impl Who<'_> {
     fn title(&self) -> String {
         match self {
             Who::Dom0 => "dom0".to_owned(),
-            Who::Client(name) => format!("client {name}"),
-            Who::Tagged(tag) => format!("others tagged {tag}"),
+            Who::Client { name } => format!("client {name}"),
+            Who::Tagged { name } => format!("others tagged {name}"),
             Who::Agents => "other agents' qubes".to_owned(),
             Who::Others => "any other qube".to_owned(),
-            Who::Addresses(range) => format!("addresses in {range}"),
-            Who::OtherAddresses => "any other address".to_owned(),
+            Who::Addresses { name, qubes } if qubes.is_empty() => name.to_string(),
+            Who::Addresses { name, qubes } if *qubes == [*name] => format!("{name}, qubes"),
+            Who::Addresses { name, .. } => format!("{name}, qubes among them"),
+            Who::Network => "any other address".to_owned(),
         }
     }
 }
@@ -209,10 +222,14 @@ fn to(server: &Server) -> Vec<Row<'_>> {
     };
     let mut rows = vec![row(Who::Dom0, &columns, |_| Decision::Allow)];
     for name in &server.clients {
-        let who = Who::Client(name.as_str());
+        let who = Who::Client {
+            name: name.as_str(),
+        };
         rows.push(row(who, &columns, client(server.inter_qube)));
     }
-    let who = Who::Tagged(server.client_tag.as_str());
+    let who = Who::Tagged {
+        name: server.client_tag.as_str(),
+    };
     rows.push(row(who, &columns, client(tagged)));
     rows.push(row(Who::Agents, &columns, |what| match what {
         What::Files => Decision::Qubes,
@@ -229,14 +246,18 @@ fn to(server: &Server) -> Vec<Row<'_>> {
     } = &server.mode
     {
         for range in allow_from.iter() {
-            rows.push(row(Who::Addresses(range), &ports, |what| match what {
+            let who = Who::Addresses {
+                name: range,
+                qubes: range.of_qubes(),
+            };
+            rows.push(row(who, &ports, |what| match what {
                 What::Gateway => Decision::Allow,
                 What::Proxy if *expose_proxy => Decision::Allow,
                 _ => Decision::Deny,
             }));
         }
     }
-    rows.push(row(Who::OtherAddresses, &ports, |_| Decision::Deny));
+    rows.push(row(Who::Network, &ports, |_| Decision::Deny));
     rows
 }
 
@@ -249,7 +270,9 @@ fn from(server: &Server) -> Vec<Row<'_>> {
     };
     let mut rows = vec![row(Who::Dom0, &columns, nothing)];
     for name in &server.clients {
-        let who = Who::Client(name.as_str());
+        let who = Who::Client {
+            name: name.as_str(),
+        };
         rows.push(row(who, &columns, |what| match what {
             What::Shell => shell(server.inter_qube_to_clients),
             What::Files => files(server.inter_qube_to_clients),
@@ -360,8 +383,9 @@ qubes   the formula says nothing: Qubes' own policy decides, or yours; without o
 
 shell: qubes.VMShell, qubes.VMExec, qubes.VMExecGUI; root shell: qubes.VMRootShell,
 qubes.VMRootExec; programs: qubes.StartApp; files: qubes.Filecopy; ports: qubes.ConnectTCP.
-A disposable made from a server is one of the agents' qubes. Addresses are of those who connect to
-the server's own one without qrexec; qubes have theirs in 10.137.0.0/16, disposables in
-10.138.0.0/16, unless another qube hides them. Qubes asks no policy for calls from dom0. A rule of
-yours in an earlier file than 50-openclaw.policy, such as 30-user.policy, wins.
+The services for backups, which run commands too, are denied as root shells are.
+A disposable made from a server is one of the agents' qubes. Rows of qubes are about qrexec, rows of
+addresses about connections to the server's own address: those of a qube too, which come from its own
+address or from that of the firewall qube before it. Qubes asks no policy for calls from dom0. A rule
+of yours in an earlier file than 50-openclaw.policy, such as 30-user.policy, wins.
 ";

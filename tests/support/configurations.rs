@@ -3,6 +3,7 @@
 //! Random configurations, and properties of them.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use openclaw_formula::config::{self, Input, Outcome};
 use openclaw_formula::diagnostic;
@@ -120,8 +121,107 @@ fn extra() -> impl Strategy<Value = String> {
     })
 }
 
-/// From where network mode may take connections.
-const RANGES: [&str; 3] = ["192.168.7.0/24", "10.137.0.9", "0.0.0.0/5"];
+/// A range of addresses: the first one, and how many bits they have in common.
+pub type Range = (Ipv4Addr, u32);
+
+/// The first and the last address, as numbers.
+pub fn ends((first, prefix): Range) -> (u64, u64) {
+    let first = u64::from(u32::from(first));
+    (first, first + (1 << (32 - prefix)) - 1)
+}
+
+/// Ranges of which none is in another, each of some hosts that are not loopback.
+fn ranges() -> impl Strategy<Value = Vec<String>> {
+    let first = prop_oneof![
+        Just([192, 168, 1, 0]),
+        Just([10, 137, 0, 0]),
+        any::<[u8; 4]>(),
+    ];
+    let range = (first, 1_u32..=32)
+        .prop_map(|(first, prefix)| {
+            let mask = u32::MAX << (32 - prefix);
+            (Ipv4Addr::from(u32::from_be_bytes(first) & mask), prefix)
+        })
+        .prop_filter("nobody's", |range| {
+            let (first, last) = ends(*range);
+            let loopback = (127 << 24)..(128 << 24);
+            last < 224 << 24 && !loopback.contains(&first)
+        });
+    prop::collection::vec(range, 1..4)
+        .prop_filter("one in another", |ranges| {
+            ranges.iter().enumerate().all(|(i, range)| {
+                let (first, last) = ends(*range);
+                let mut others = ranges
+                    .iter()
+                    .enumerate()
+                    .map(|(j, other)| (j, ends(*other)));
+                others.all(|(j, other)| i == j || other.0 > first || other.1 < last)
+            })
+        })
+        .prop_map(|ranges| {
+            let text = |(first, prefix)| format!("{first}/{prefix}");
+            ranges.into_iter().map(text).collect()
+        })
+}
+
+/// How a server is reached, as far as it is told in each mode.
+fn mode() -> impl Strategy<Value = Reached> {
+    let address = prop::sample::select(vec!["192.168.7", "10.137.0", "172.20.3", "100.100.1"]);
+    let network = (
+        address,
+        prop::option::weighted(0.7, ranges()),
+        prop::option::of(any::<bool>()),
+        prop::option::of(any::<bool>()),
+    );
+    prop_oneof![
+        prop::option::of(any::<bool>()).prop_map(Reached::Tunnel),
+        network.prop_map(|(subnet, sources, proxy, tls)| Reached::Network {
+            subnet,
+            sources,
+            proxy,
+            tls,
+        }),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Reached {
+    Tunnel(Option<bool>),
+    Network {
+        subnet: &'static str,
+        sources: Option<Vec<String>>,
+        proxy: Option<bool>,
+        tls: Option<bool>,
+    },
+}
+
+impl Reached {
+    /// The keys for it, of the server with this number.
+    fn to_toml(&self, number: usize, cursor: bool) -> String {
+        let key = |name: &str, value: Option<bool>| {
+            value.map_or(String::new(), |value| format!("{name} = {value}\n"))
+        };
+        match self {
+            Reached::Tunnel(starts) => key("start-on-connect", *starts),
+            Reached::Network {
+                subnet,
+                sources,
+                proxy,
+                tls,
+            } => {
+                let sources = sources.as_ref().map_or(String::new(), |sources| {
+                    format!("allow-from = {sources:?}\n")
+                });
+                format!(
+                    "mode = \"network\"\nip = \"{subnet}.{}\"\n{sources}{}{}",
+                    number + 100,
+                    key("expose-proxy", proxy.map(|proxy| proxy && cursor)),
+                    key("tls", *tls),
+                )
+            }
+        }
+    }
+}
 
 /// A configuration that is accepted.
 pub fn valid() -> impl Strategy<Value = String> {
@@ -136,18 +236,24 @@ pub fn valid() -> impl Strategy<Value = String> {
         prop::sample::subsequence(vec!["cursor", "openai", "anthropic", "ollama"], 1..=4)
             .prop_shuffle();
     let inter_qube = || prop::sample::select(vec!["off", "ask", "allow"]);
+    let ports = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some((18789, 32125))),
+        // Each on the other's usual port.
+        1 => Just(Some((32125, 18789))),
+    ];
     let server = (
         name(),
         any::<bool>(),
         prop::sample::select(vec!["red", "orange", "gray", "black"]),
-        any::<bool>(),
+        mode(),
         (inter_qube(), inter_qube()),
         providers,
         model,
         prop::collection::btree_set(tag, 0..3),
         prop::collection::btree_set(name(), 0..3),
         (400_u32..4000, 12_000_u32..1_000_000, any::<bool>()),
-        (cursors, extra(), any::<bool>(), 0_usize..=RANGES.len()),
+        (cursors, extra(), ports),
     );
     prop::collection::vec(server, 1..4).prop_filter_map("names clash", |servers| {
         let names: BTreeSet<_> = servers.iter().map(|server| server.0.clone()).collect();
@@ -160,7 +266,7 @@ pub fn valid() -> impl Strategy<Value = String> {
                 name,
                 app,
                 label,
-                network,
+                reached,
                 inter_qube,
                 providers,
                 model,
@@ -169,25 +275,12 @@ pub fn valid() -> impl Strategy<Value = String> {
                 memory,
                 more,
             ) = server;
-            let (cursors, extra, opens, ranges) = more;
+            let (cursors, extra, ports) = more;
             text += &format!("[[server]]\nname = \"{name}\"\nlabel = \"{label}\"\n");
             if app {
                 text += "class = \"app\"\n";
             }
-            if network {
-                text += "mode = \"network\"\n";
-                text += &format!("ip = \"192.168.7.{}\"\n", i + 1);
-                text += &format!(
-                    "expose-proxy = {}\n",
-                    opens && providers.contains(&"cursor")
-                );
-                text += &format!("tls = {}\n", memory.2);
-                if ranges > 0 {
-                    text += &format!("allow-from = {:?}\n", &RANGES[..ranges]);
-                }
-            } else {
-                text += &format!("start-on-connect = {opens}\n");
-            }
+            text += &reached.to_toml(i, providers.contains(&"cursor"));
             text += &format!("provider = {providers:?}\n");
             if let Some(model) = model {
                 let model = if providers[0] == "cursor" {
@@ -211,12 +304,14 @@ pub fn valid() -> impl Strategy<Value = String> {
             };
             text += &format!("inter-qube = {into:?}\ninter-qube-to-clients = {out:?}\n");
             let (initial, max, autostart) = memory;
+            // The one provider that answers without a network.
+            if providers == ["ollama"] && matches!(reached, Reached::Tunnel(_)) && !autostart {
+                text += "netvm = \"none\"\n";
+            }
             text += &format!("memory = {initial}\nmax-memory = {max}\nautostart = {autostart}\n");
-            text += &format!(
-                "ports = {{ proxy = {}, gateway = {} }}\n",
-                2000 + i,
-                3000 + i
-            );
+            // No two servers have a port in common.
+            let (gateway, proxy) = ports.filter(|_| i == 0).unwrap_or((3000 + i, 2000 + i));
+            text += &format!("ports = {{ proxy = {proxy}, gateway = {gateway} }}\n");
             text += &extra;
         }
         // Some names that the strategy makes are refused: they are the other property's.

@@ -122,6 +122,7 @@ def check_policy(formula, servers):
     words = {"*", "@anyvm", "@tag:openclaw-server", "@dispvm:@tag:openclaw-server",
              "allow", "deny", "ask"}
     words |= {"qubes." + service for service in (
+        "Backup", "OpenInVM", "OpenURL", "RegisterBackupLocation", "Restore", "UpdatesProxy",
         "ConnectTCP", "VMShell", "VMRootShell", "VMExec", "VMExecGUI", "VMRootExec", "StartApp",
         "Filecopy")}
     for server in servers:
