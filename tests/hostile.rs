@@ -82,6 +82,22 @@ fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(byte, 0..most)
 }
 
+/// An argument of a service: bytes, or what looks like a port.
+fn argument() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        bytes(12),
+        "[0-9]{1,6}".prop_map(String::into_bytes),
+        "[0-9]{0,5}[-;|&$`()<>+./_ \n'\"*?,:a-f]{1,4}[0-9]{0,5}".prop_map(String::into_bytes),
+    ]
+}
+
+/// The port that an argument is to qrexec itself.
+fn port(argument: &[u8]) -> Option<u16> {
+    let port = std::str::from_utf8(argument).ok()?.parse::<u16>().ok()?;
+    // A number has one way to be written.
+    (port > 0 && port.to_string().as_bytes() == argument).then_some(port)
+}
+
 /// The handler for a qube whose Qubes brings none.
 #[test]
 fn the_handler_takes_a_port_and_nothing_else() {
@@ -115,20 +131,26 @@ fn the_handler_takes_a_port_and_nothing_else() {
         "18789,fork",
         "18789,exec=id",
         "١٢٣",
+        "0",
+        "018789",
+        "65535",
+        "65536",
+        "99999",
+        // 18789, to a program that forgets what is over 16 bits.
+        "84325",
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
-    for _ in 0..100 {
-        let mut argument = bytes(8).new_tree(&mut runner).unwrap().current();
+    arguments.push(vec![b'1'; 100_000]);
+    for _ in 0..200 {
+        let mut argument = argument().new_tree(&mut runner).unwrap().current();
         argument.retain(|byte| *byte != 0);
         arguments.push(argument);
     }
     for shell in SHELLS {
         for argument in &arguments {
             let output = handler.run(shell, Some(argument));
-            let port = (1..=5).contains(&argument.len()) && argument.iter().all(u8::is_ascii_digit);
-            if port {
-                let port = String::from_utf8(argument.clone()).unwrap();
+            if let Some(port) = port(argument) {
                 assert_eq!(said(&output), format!("-t 86400 - TCP:127.0.0.1:{port}\n"));
             } else {
                 assert_eq!(output.status.code(), Some(64), "{argument:?}");

@@ -5,9 +5,6 @@
 
 mod support;
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use openclaw_formula::manifest::{FILE_NAME, Manifest};
@@ -155,51 +152,4 @@ fn what_is_accepted_stays_in_its_place() {
         folder.path().display()
     );
     stdout(Command::new("sh").args(["-c", &conf]));
-}
-
-/// An argument of a service: bytes, or what looks like a port.
-fn argument() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        prop::collection::vec(1..=u8::MAX, 0..12),
-        "[0-9]{1,6}".prop_map(String::into_bytes),
-        "[0-9]{0,5}[-;|&$`()<>+./_ \n'\"*?,:a-f]{1,4}[0-9]{0,5}".prop_map(String::into_bytes),
-    ]
-}
-
-#[test]
-fn no_argument_makes_the_handler_do_anything_but_connect() {
-    let folder = tempfile::tempdir().unwrap();
-    let socat = folder.path().join("socat");
-    std::fs::write(&socat, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-    std::fs::set_permissions(&socat, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let handler = repository().join("templates/qube/etc/qubes-rpc/qubes.ConnectTCP");
-    let ports = std::cell::Cell::new(0);
-    check(300, argument(), |argument| {
-        let output = Command::new("/bin/sh")
-            .arg(&handler)
-            .arg(OsStr::from_bytes(&argument))
-            .env_clear()
-            .env("PATH", folder.path())
-            .env("QREXEC_SERVICE_ARGUMENT", OsStr::from_bytes(&argument))
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        // A port as qrexec itself reads one.
-        let port = std::str::from_utf8(&argument)
-            .ok()
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|text| text.parse::<u16>().ok())
-            .filter(|port| port.to_string().as_bytes() == argument && *port > 0);
-        if let Some(port) = port {
-            let called = format!("-t\n86400\n-\nTCP:127.0.0.1:{port}\n");
-            assert_eq!(output.stdout, called.as_bytes());
-            ports.set(ports.get() + 1);
-        } else {
-            assert_eq!(output.status.code(), Some(64), "{argument:?}");
-            assert_eq!(output.stderr, b"qubes.ConnectTCP: not a port\n");
-            assert!(output.stdout.is_empty());
-        }
-    });
-    assert!(ports.get() > 20, "only {} ports", ports.get());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
