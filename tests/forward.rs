@@ -44,11 +44,29 @@ const QVM_START: &str = "#!/bin/sh\n\
     [ -e \"$here/no-memory\" ] && { echo 'not enough memory' >&2; exit 1; }\n\
     touch \"$here/qrexec.claw\"\n";
 
+/// Stands in for both clients of qrexec, and costs little: says again what it hears, at once.
+const ECHO: &str = "#!/bin/sh\nexec cat >&0 2>&-\n";
+
+/// What a forwarder does first here: it cannot start a program while there is a file that says so.
+const FEW_PROCESSES: &str = r#"
+fork = os.fork
+def os_fork():
+    if os.path.exists(os.path.dirname(os.path.realpath(__file__)) + "/no-process"):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+os.fork = os_fork
+"#;
+
+/// One of each, made when it is used: a client's ends when nobody does.
+const BOTH: [fn() -> Forwarder; 2] = [|| Forwarder::in_dom0(true, "no"), Forwarder::in_client];
+
 /// A forwarder with other paths than those of dom0 and of a qube.
 struct Forwarder {
     folder: TempDir,
     address: SocketAddr,
     process: Option<Child>,
+    /// What systemd listens with for a client.
+    listener: Option<TcpListener>,
 }
 
 impl Drop for Forwarder {
@@ -74,6 +92,8 @@ impl Forwarder {
             .replace("IDLE = 10", "IDLE = 1")
             .replace("AGAIN = 10", "AGAIN = 1");
         assert!(moved.matches(&here).count() >= 1);
+        let (imports, rest) = moved.split_once("import time\n").unwrap();
+        let moved = format!("{imports}import time\n{FEW_PROCESSES}{rest}");
         for (name, text) in [
             ("forward", moved.as_str()),
             ("qrexec-client", QREXEC),
@@ -93,6 +113,7 @@ impl Forwarder {
             folder,
             address,
             process: None,
+            listener: None,
         }
     }
 
@@ -126,6 +147,72 @@ impl Forwarder {
             std::thread::sleep(Duration::from_millis(10));
         }
         forwarder
+    }
+
+    /// A client's, which systemd listens for.
+    fn in_client() -> Forwarder {
+        let mut forwarder = Forwarder::of("client");
+        let listener = TcpListener::bind(forwarder.address).unwrap();
+        // As many wait as the unit of the socket says.
+        rustix::net::listen(&listener, 1024).unwrap();
+        let mut command = Command::new("sh");
+        let program = forwarder.path().join("forward");
+        let script = format!("exec {} 18789 claw 3<&0 </dev/null", program.display());
+        command.args(["-c", &script]);
+        let log = fs::File::create(forwarder.path().join("log")).unwrap();
+        let child = command.stdin(Stdio::from(rustix::io::dup(&listener).unwrap()));
+        forwarder.process = Some(child.stderr(log).spawn().unwrap());
+        forwarder.listener = Some(listener);
+        forwarder
+    }
+
+    fn set(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// What does the calls from here on.
+    fn call_with(&self, text: &str) {
+        for name in ["qrexec-client", "qrexec-client-vm"] {
+            self.set(name, text);
+        }
+    }
+
+    fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(self.process.as_ref().unwrap())
+    }
+
+    /// The processes of calls.
+    fn calls(&self) -> Vec<rustix::process::Pid> {
+        let pid = self.pid().as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let pids = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        pids.filter_map(rustix::process::Pid::from_raw).collect()
+    }
+
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "not {what}: {}",
+                self.text("log")
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Somebody who holds a call.
+    fn hold(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"x").unwrap();
+        stream
+    }
+
+    /// As many as there may be hold a call each.
+    fn hold_all(&self) -> Vec<TcpStream> {
+        let held: Vec<_> = (0..32).map(|_| self.hold()).collect();
+        self.until("32 calls", || self.calls().len() == 32);
+        held
     }
 
     fn run_qube(&self) {
@@ -244,22 +331,7 @@ fn a_start_that_fails_is_told_and_tried_again_later() {
 
 #[test]
 fn a_client_serves_everybody_and_runs_nothing_while_nobody_comes() {
-    let mut forwarder = Forwarder::of("client");
-    // As systemd does with a socket of its own.
-    let listener = TcpListener::bind(forwarder.address).unwrap();
-    let passed = rustix::io::dup(&listener).unwrap();
-    let command = format!(
-        "exec {}/forward 18789 claw 3<&0",
-        forwarder.path().display()
-    );
-    let log = fs::File::create(forwarder.path().join("log")).unwrap();
-    let child = Command::new("sh")
-        .args(["-c", &command])
-        .stdin(Stdio::from(passed))
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    forwarder.process = Some(child);
+    let mut forwarder = Forwarder::in_client();
     forwarder.serves_many();
     assert_eq!(
         forwarder.text("calls").lines().next(),
@@ -281,4 +353,120 @@ fn a_client_serves_everybody_and_runs_nothing_while_nobody_comes() {
     // Whoever comes now is kept for the next one.
     assert!(TcpStream::connect(forwarder.address).is_ok());
     assert_eq!(forwarder.text("log"), "");
+}
+
+#[test]
+fn a_thousand_wait_and_those_who_give_up_harm_nobody() {
+    for new in BOTH {
+        let forwarder = new();
+        forwarder.call_with(ECHO);
+        let held = forwarder.hold_all();
+        let mut waiting: Vec<_> = (0..1000).map(|_| forwarder.hold()).collect();
+        for gone in waiting.drain(..300) {
+            // Those reset their connection; as many more just end it.
+            rustix::net::sockopt::set_socket_linger(&gone, Some(Duration::ZERO)).unwrap();
+        }
+        waiting.drain(..300);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(forwarder.calls().len(), 32);
+        let status = format!("/proc/{}/status", forwarder.pid().as_raw_nonzero());
+        let status = fs::read_to_string(status).unwrap();
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u32 = memory
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        assert!(kib < 24_000, "{kib} KiB");
+
+        drop(held);
+        for mut stream in waiting {
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            assert_eq!(answer, b"x");
+        }
+        forwarder.until("done", || forwarder.calls().is_empty());
+        assert_eq!(forwarder.text("log"), "");
+    }
+}
+
+#[test]
+fn a_qube_that_dies_ends_its_connections_and_no_more() {
+    for new in BOTH {
+        let mut forwarder = new();
+        forwarder.call_with(ECHO);
+        let held = forwarder.hold_all();
+        for call in forwarder.calls() {
+            rustix::process::kill_process(call, rustix::process::Signal::KILL).unwrap();
+        }
+        for mut stream in held {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
+            // What it said until then, and the end or a reset.
+            let _ = stream.read_to_end(&mut Vec::new()).map_err(|error| {
+                assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+            });
+        }
+        assert_eq!(forwarder.ask(b"ab").unwrap(), b"ab");
+
+        // It is told to end: it does, whoever is connected.
+        let _held = forwarder.hold_all();
+        rustix::process::kill_process(forwarder.pid(), rustix::process::Signal::TERM).unwrap();
+        let begun = Instant::now();
+        let process = forwarder.process.as_mut().unwrap();
+        while process.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it stays");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn a_machine_without_room_costs_the_new_connections_alone() {
+    for new in BOTH {
+        let forwarder = new();
+        forwarder.call_with(ECHO);
+        let mut held = forwarder.hold();
+        let mut byte = [0];
+        held.read_exact(&mut byte).unwrap();
+
+        // No more processes.
+        forwarder.set("no-process", "");
+        assert!(forwarder.ask(b"x").unwrap_or_default().is_empty());
+        fs::remove_file(forwarder.path().join("no-process")).unwrap();
+        assert_eq!(forwarder.ask(b"ab").unwrap(), b"ab");
+
+        // No more descriptors: who comes waits.
+        let limit = |current| rustix::process::Rlimit {
+            current: Some(current),
+            maximum: Some(20_000),
+        };
+        let resource = rustix::process::Resource::Nofile;
+        forwarder.until("one call", || forwarder.calls().len() == 1);
+        rustix::process::prlimit(Some(forwarder.pid()), resource, limit(3)).unwrap();
+        let mut waits = forwarder.hold();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(forwarder.calls().len(), 1);
+        rustix::process::prlimit(Some(forwarder.pid()), resource, limit(1024)).unwrap();
+        waits.read_exact(&mut byte).unwrap();
+
+        held.write_all(b"y").unwrap();
+        held.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"y");
+        let log = forwarder.text("log");
+        let lines: Vec<_> = log
+            .lines()
+            .map(|line| line.trim_start_matches("openclaw-tcp-forward: "))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "no connection: Resource temporarily unavailable",
+                "no connection: Too many open files",
+            ]
+        );
+    }
 }
