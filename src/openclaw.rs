@@ -4,6 +4,7 @@
 //! them in a qube, and the contents of `openclaw.json`.
 
 pub mod safety;
+pub mod settings;
 
 use serde_json::{Value, json};
 

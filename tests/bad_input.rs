@@ -127,6 +127,14 @@ const REFUSED: &[(&str, &str)] = &[
         "[[server]]\n[server.openclaw]\nchanels.telegram.enabled = true\n",
     ),
     (
+        "extra_unknown_setting",
+        "[[server]]\nprovider = \"openai\"\n[server.openclaw]\nagents.list = [{ id = \"x\", tools = { profile = \"full\" } }]\nchannels.telegram.dmPolice = \"allowlist\"\nbindings = [{ agentId = \"x\", match = { chanel = \"telegram\" } }]\n",
+    ),
+    (
+        "extra_sends",
+        "[[server]]\nprovider = \"openai\"\n[server.openclaw]\nchannels.telegram.proxy = \"http://10.0.0.1:3128\"\ncron.failureAlert.mode = \"webhook\"\ntranscripts.autoStart = [{ providerId = \"zoom\" }]\ntts.auto = \"always\"\nlogging.redactPatterns = [\"x\"]\n",
+    ),
+    (
         "extra_managed",
         "[[server]]\n[server.openclaw]\ngateway.bind = \"lan\"\ngateway.port = 18789\ngateway.auth.mode = \"none\"\nagents.defaults.model.primary = \"cursor/grok\"\n",
     ),
@@ -148,7 +156,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "extra_secrets_in_lists",
-        "[[server]]\n[server.openclaw]\nbroadcast.x = [{ apiKey = \"a\" }, \"https://me:word@example.org/\"]\n",
+        "[[server]]\n[server.openclaw]\nagents.defaults.params.x = [{ apiKey = \"a\" }, \"https://me:word@example.org/\"]\n",
     ),
     (
         "extra_open_to_everybody",
@@ -160,11 +168,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "extra_runs_programs",
-        "[[server]]\n[server.openclaw]\nmcp.servers.files = { command = \"npx\", args = [\"-y\", \"some\"], env = { NODE_ENV = \"x\" } }\nenv.vars.PATH = \"/tmp\"\n",
+        "[[server]]\n[server.openclaw]\nmcp.servers.files = { command = \"npx\", args = [\"-y\", \"some\"], env = { NODE_ENV = \"x\" } }\nenv.vars.PATH = \"/tmp\"\nbindings = [{ agentId = \"x\", type = \"acp\" }]\n",
     ),
     (
         "extra_includes",
-        "[[server]]\n[server.openclaw]\nui.\"$include\" = \"./other.json\"\n",
+        "[[server]]\n[server.openclaw]\nagents.defaults.params.\"$include\" = \"./other.json\"\n",
     ),
     (
         "extra_small_models_tools",
@@ -184,11 +192,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "extra_date",
-        "[[server]]\n[server.openclaw]\nui.prefs.since = 2026-11-23\n",
+        "[[server]]\n[server.openclaw]\nagents.defaults.params.since = 2026-11-23\n",
     ),
     (
         "extra_numbers_that_json_lacks",
-        "[[server]]\n[server.openclaw]\nui.prefs = { a = inf, b = [-nan], c = 1e999 }\n",
+        "[[server]]\n[server.openclaw]\nagents.defaults.params = { a = inf, b = [-nan], c = 1e999 }\n",
     ),
     (
         "extra_id_as_a_number",
@@ -200,7 +208,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "extra_too_deep",
-        "[[server]]\n[server.openclaw]\nui.x = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+        "[[server]]\n[server.openclaw]\nagents.defaults.params.x = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
     ),
     (
         "override_of_nothing",

@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use openclaw_formula::openclaw::safety::{self, Path, Step};
+use openclaw_formula::openclaw::settings;
 use serde_json::Value;
 use support::bed::{Applied, Bed, Salt};
 use support::{Built, examples, repository};
@@ -808,6 +809,25 @@ fn safety_rules_fit(schema: &Value, secrets: &Value) {
         assert!(has_setting(schema, &words), "{rule}");
     }
 
+    let mut known = BTreeSet::new();
+    paths_in(schema, &mut Vec::new(), &mut known);
+    known.retain(|words| {
+        let step = |word: &str| match word {
+            "[]" => Step::Item(0),
+            name => Step::Key(name.to_owned()),
+        };
+        safety::lets_through(&Path(words.split('.').map(step).collect()))
+    });
+    if known.iter().map(String::as_str).ne(settings::all()) {
+        let old = repository().join("src/openclaw/settings.txt");
+        let old = std::fs::read_to_string(old).unwrap();
+        let head = old.lines().take_while(|line| line.starts_with('#'));
+        let renewed: Vec<_> = head.chain(known.iter().map(String::as_str)).collect();
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("settings.txt");
+        std::fs::write(&path, renewed.join("\n") + "\n").unwrap();
+        panic!("src/openclaw/settings.txt is not as {}", path.display());
+    }
+
     let refused = |path: &str| {
         let step = |word: &str| Step::Key(word.replace('*', "x"));
         let path = Path(path.split('.').map(step).collect());
@@ -830,6 +850,36 @@ fn safety_rules_fit(schema: &Value, secrets: &Value) {
     assert!(dangerous.len() > 20, "{dangerous:?}");
     for path in dangerous {
         assert!(refused(&path).is_some(), "{path}");
+    }
+}
+
+/// The paths of all that a schema lets somebody write.
+fn paths_in(schema: &Value, at: &mut Vec<String>, found: &mut BTreeSet<String>) {
+    let anything = |schema: &Value| {
+        *schema == Value::Bool(true) || schema.as_object().is_some_and(serde_json::Map::is_empty)
+    };
+    let mut below = |word: &str, schema: &Value, at: &mut Vec<String>| {
+        at.push(if anything(schema) && ["*", "[]"].contains(&word) {
+            "**".to_owned()
+        } else {
+            word.to_owned()
+        });
+        found.insert(at.join("."));
+        paths_in(schema, at, found);
+        at.pop();
+    };
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        below(name, schema, at);
+    }
+    for (word, key) in [("*", "additionalProperties"), ("[]", "items")] {
+        if schema[key].is_object() || schema[key] == true {
+            below(word, &schema[key], at);
+        }
+    }
+    for form in ["anyOf", "oneOf", "allOf"] {
+        for schema in schema[form].as_array().into_iter().flatten() {
+            paths_in(schema, at, found);
+        }
     }
 }
 

@@ -180,6 +180,10 @@ impl Walk<'_> {
 
     /// The value of a table's entry. `at` is its name's place.
     fn setting(&mut self, node: &Node, at: &Place) -> Option<Json> {
+        if let Some(what) = safety::refuse_unknown(&self.path) {
+            self.findings.push(Diagnostic::error(at.clone(), what));
+            return None;
+        }
         if let Value::Table(table) = &node.value
             && !table.entries.is_empty()
             && !is_reference(table)

@@ -10,7 +10,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::model::{Invalid, pick};
+use super::settings;
+use crate::model::{Invalid, nearest, pick};
 
 /// One step from `openclaw.json` into a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +205,10 @@ static SECRET: Why = instead(
     "write { source = \"store\", provider = \"default\", id = \"SOME_NAME\" }, and in the qube \
      `openclaw secrets store set SOME_NAME`",
 );
+static UNMASKS: Why = why(
+    "replaces what hides secrets",
+    "what OpenClaw writes into its logs is cleared of secrets by its own rules",
+);
 static INTERNAL: Why = why(
     "OpenClaw's own affair",
     "these settings are kept by OpenClaw itself, or are about other programs",
@@ -241,6 +246,8 @@ static RULES: &[(&str, Verdict)] = &[
         "agents.entries.*.tools.profile",
         Only(&["minimal", "messaging", "coding"]),
     ),
+    ("agents.entries.*.tts.auto", Only(&["off"])),
+    ("agents.entries.*.tts.enabled", Only(&["false"])),
     ("approvals", Refused(&MAY)),
     ("attachments", Free),
     ("auth", Refused(&MODELS)),
@@ -262,11 +269,13 @@ static RULES: &[(&str, Verdict)] = &[
         Refused(&MAY),
     ),
     ("channels.telegram.accounts.*.apiRoot", Refused(&SENDS)),
+    ("channels.telegram.accounts.*.proxy", Refused(&SENDS)),
     ("channels.telegram.accounts.*.webhookHost", Refused(&REACH)),
     ("channels.telegram.accounts.*.webhookPort", Refused(&REACH)),
     ("channels.telegram.accounts.*.webhookUrl", Refused(&REACH)),
     ("channels.telegram.apiRoot", Refused(&SENDS)),
     ("channels.telegram.execApprovals", Refused(&MAY)),
+    ("channels.telegram.proxy", Refused(&SENDS)),
     ("channels.telegram.trustedLocalFileRoots", Refused(&MAY)),
     ("channels.telegram.webhookHost", Refused(&REACH)),
     ("channels.telegram.webhookPort", Refused(&REACH)),
@@ -279,6 +288,7 @@ static RULES: &[(&str, Verdict)] = &[
     ("commands.mcp", Only(&["false"])),
     ("commands.plugins", Only(&["false"])),
     ("cron", Free),
+    ("cron.failureAlert.mode", Only(&["announce"])),
     ("cron.webhookSsrfPolicy", Refused(&REACH)),
     ("desktop", Refused(&REACH)),
     ("diagnostics", Refused(&SENDS)),
@@ -300,7 +310,7 @@ static RULES: &[(&str, Verdict)] = &[
     ("logging.consoleStyle", Free),
     ("logging.level", Free),
     ("logging.maxFileBytes", Free),
-    ("logging.redactPatterns", Free),
+    ("logging.redactPatterns", Refused(&UNMASKS)),
     ("mcp", Refused(&RUNS)),
     ("mcp.servers.*", Refused(&RUNS)),
     ("memory", Free),
@@ -351,7 +361,11 @@ static RULES: &[(&str, Verdict)] = &[
     ("tools.web.fetch.useTrustedEnvProxy", Only(&["false"])),
     ("tools.web.search", Free),
     ("transcripts", Free),
+    ("transcripts.autoStart", Refused(&SENDS)),
     ("tts", Free),
+    // What is spoken goes to a service that OpenClaw chooses by itself.
+    ("tts.auto", Only(&["off"])),
+    ("tts.enabled", Only(&["false"])),
     ("ui", Free),
     ("update", Refused(&RUNS)),
     ("wizard", Refused(&INTERNAL)),
@@ -411,7 +425,7 @@ pub fn object_to_value(path: &Path, value: &Value, managed: &Value) -> Option<Ob
     let foreign = |provider: &str| providers.is_some_and(|own| !own.contains_key(provider));
     let included = |step: &Step| matches!(step, Step::Key(key) if key.starts_with('$'));
     // Where all is refused, what it could do is said already.
-    let let_through = !matches!(verdict(path), Some((_, Refused(_))));
+    let let_through = lets_through(path);
     let why = if is_secret(path, value) {
         &SECRET
     } else if path.0.iter().any(included) {
@@ -420,9 +434,11 @@ pub fn object_to_value(path: &Path, value: &Value, managed: &Value) -> Option<Ob
         &DANGEROUS
     } else if path.has("alsoAllow") {
         &MAY
-    } else if matches!(text, "*" | "open") && OPENED.contains(&path.key(0).unwrap_or_default()) {
+    } else if (matches!(text, "*" | "open") || text.ends_with(":*"))
+        && OPENED.contains(&path.key(0).unwrap_or_default())
+    {
         &OPEN
-    } else if let_through && runs_programs(path) {
+    } else if let_through && (runs_programs(path) || binds_to_program(path, text)) {
         &RUNS
     } else if let_through && ["baseUrl", "endpoint"].contains(&name) {
         &SENDS
@@ -450,6 +466,31 @@ pub fn refuse_part(name: &str) -> Option<Invalid> {
             pick(name, &parts),
         )
     })
+}
+
+/// Whether a setting is refused for no reason but its value.
+pub fn lets_through(path: &Path) -> bool {
+    !matches!(verdict(path), None | Some((_, Refused(_))))
+}
+
+/// Says that OpenClaw has no such setting, where it is not refused in any case.
+pub fn refuse_unknown(path: &Path) -> Option<Invalid> {
+    if !lets_through(path) || settings::has(path) {
+        return None;
+    }
+    Some(Invalid::new(
+        format!("OpenClaw has no setting `{path}`"),
+        "unknown setting",
+        format!(
+            "OpenClaw {} knows its own settings only; it refuses others, or takes them for what \
+             they became",
+            super::VERSION
+        ),
+        match nearest(path.name(), settings::around(path)) {
+            Some(name) => format!("write `{name}`"),
+            None => "see https://docs.openclaw.ai for the settings".to_owned(),
+        },
+    ))
 }
 
 /// Says that a value is of another kind than what the formula has there, whoever insists.
@@ -488,6 +529,8 @@ fn why_not(rule: &str) -> &'static Why {
     match rule {
         "agents.entries.*.heartbeat.every" | "gateway.controlUi.sessionObserver" => &COSTS,
         "secrets.providers.*.source" => &RUNS,
+        "cron.failureAlert.mode" => &SENDS,
+        rule if rule.contains("tts.") => &SENDS,
         "plugins.entries.*.enabled" => &FETCHED,
         _ => &MAY,
     }
@@ -540,6 +583,11 @@ fn runs_programs(path: &Path) -> bool {
     ];
     // Telegram's menu has commands of another kind.
     NAMES.contains(&path.name()) && !path.has("customCommands") || path.has("env")
+}
+
+/// Whether a binding hands what is said to another program, by the agent client protocol.
+fn binds_to_program(path: &Path, text: &str) -> bool {
+    path.key(0) == Some("bindings") && path.name() == "type" && text == "acp"
 }
 
 fn has_dangerous_name(path: &Path) -> bool {

@@ -117,7 +117,10 @@ fn extra() -> impl Strategy<Value = String> {
     prop::collection::vec((key, value), 0..4).prop_map(|entries| {
         let line = |(key, value): &(String, String)| format!("{} = {value}\n", toml_string(key));
         let lines: Vec<_> = entries.iter().map(line).collect();
-        format!("[server.openclaw.ui]\n{}", lines.concat())
+        format!(
+            "[server.openclaw.agents.defaults.params]\n{}",
+            lines.concat()
+        )
     })
 }
 
