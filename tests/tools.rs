@@ -241,7 +241,8 @@ fn refused_pull(qube: &Qube, arguments: &[&str]) -> String {
 
 #[test]
 fn a_model_is_pulled_and_listed() {
-    let Some((qube, web)) = with_registry("200 OK", &manifest(4_700_000_000).to_string()) else {
+    // Small enough for whatever disk and memory the tests run on.
+    let Some((qube, web)) = with_registry("200 OK", &manifest(70_000_000).to_string()) else {
         return;
     };
     let asked = [
@@ -253,7 +254,7 @@ fn a_model_is_pulled_and_listed() {
         let pulled = qube.run("openclaw-model", &["pull", name]);
         let said = said(&pulled);
         assert!(pulled.status.success(), "{said}");
-        assert!(said.starts_with(&format!("{name}: 4.7 GB, needs 6.8 GB of memory\n")));
+        assert!(said.starts_with(&format!("{name}: 0.1 GB, needs 2.2 GB of memory\n")));
         assert!(said.ends_with("writing manifest\nsuccess\n"), "{said}");
         assert_eq!(web.asked(), [path]);
     }
