@@ -3,13 +3,19 @@
 //! What this program knows of OpenClaw itself: the pinned versions, where the formula installs
 //! them in a qube, and the contents of `openclaw.json`.
 
+mod meaning;
+mod path;
+pub mod renamed;
+mod rules;
 pub mod safety;
+pub mod secrets;
 pub mod settings;
+mod why;
 
 use serde_json::{Value, json};
 
 use crate::model::{Mode, ModelRef, ProviderSet, Server};
-use crate::provider::{PROVIDERS, Setup, environment};
+use crate::provider::{self, PROVIDERS, Setup, environment};
 
 /// The version that `package-lock.json` pins.
 pub const VERSION: &str = "2026.9.6";
@@ -57,7 +63,7 @@ pub fn managed(server: &Server) -> Value {
         "mode": "local",
         "port": port,
         "bind": "loopback",
-        "auth": { "mode": "token", "token": environment("OPENCLAW_GATEWAY_TOKEN") },
+        "auth": { "mode": "token", "token": environment(provider::GATEWAY_TOKEN) },
         "terminal": { "enabled": false },
         // Said even where it is so by default: what an earlier apply wrote would stay.
         "tls": { "enabled": false },

@@ -294,6 +294,18 @@ pub fn find(name: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.name == name)
 }
 
+/// The variable of the gateway's environment that holds its token.
+pub const GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
+
+/// The variables that hold what the formula keeps secret: the gateway's token, and each provider's
+/// key.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    let keys = PROVIDERS
+        .iter()
+        .filter_map(|provider| provider.key.as_ref());
+    std::iter::once(GATEWAY_TOKEN).chain(keys.map(|key| key.variable))
+}
+
 /// The models as OpenClaw lists them.
 fn listed(setup: &Setup) -> Vec<Value> {
     setup

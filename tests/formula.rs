@@ -5,10 +5,6 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-
-use openclaw_formula::openclaw::safety::{self, Path, Step};
-use openclaw_formula::openclaw::settings;
 use serde_json::Value;
 use support::bed::{Applied, Bed, Salt};
 use support::{Built, examples, repository};
@@ -717,7 +713,7 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
     }
 
     let json = |script: &str| -> Value { serde_json::from_str(&bed.must(script)).unwrap() };
-    safety_rules_fit(
+    support::schema::rules_fit(
         &json(&user("openclaw config schema")),
         &json(&format!(
             "cat {OPENCLAW}/docs/reference/secretref-user-supplied-credentials-matrix.json"
@@ -794,133 +790,6 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
 
 /// Where the formula installs OpenClaw.
 const OPENCLAW: &str = "/usr/local/lib/openclaw/node_modules/openclaw";
-
-/// Fails unless the rules for extra settings are about settings that OpenClaw has, about all parts
-/// of them, and know what may hold a secret or calls itself dangerous.
-#[track_caller]
-fn safety_rules_fit(schema: &Value, secrets: &Value) {
-    let parts: BTreeSet<_> = safety::parts().collect();
-    let real = schema["properties"].as_object().unwrap();
-    let real: BTreeSet<_> = real.keys().map(String::as_str).collect();
-    assert_eq!(real.difference(&parts).collect::<Vec<_>>(), [&"$schema"]);
-    assert_eq!(parts.difference(&real).count(), 0, "{parts:?}");
-    for rule in safety::rules() {
-        let words: Vec<_> = rule.split('.').collect();
-        assert!(has_setting(schema, &words), "{rule}");
-    }
-
-    let mut known = BTreeSet::new();
-    paths_in(schema, &mut Vec::new(), &mut known);
-    known.retain(|words| {
-        let step = |word: &str| match word {
-            "[]" => Step::Item(0),
-            name => Step::Key(name.to_owned()),
-        };
-        safety::lets_through(&Path(words.split('.').map(step).collect()))
-    });
-    if known.iter().map(String::as_str).ne(settings::all()) {
-        let old = repository().join("src/openclaw/settings.txt");
-        let old = std::fs::read_to_string(old).unwrap();
-        let head = old.lines().take_while(|line| line.starts_with('#'));
-        let renewed: Vec<_> = head.chain(known.iter().map(String::as_str)).collect();
-        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("settings.txt");
-        std::fs::write(&path, renewed.join("\n") + "\n").unwrap();
-        panic!("src/openclaw/settings.txt is not as {}", path.display());
-    }
-
-    let refused = |path: &str| {
-        let step = |word: &str| Step::Key(word.replace('*', "x"));
-        let path = Path(path.split('.').map(step).collect());
-        safety::object_to_value(&path, &Value::from("hunter2"), &Value::Null).map(|it| it.label)
-    };
-    let mut count = 0;
-    for entry in secrets["entries"].as_array().unwrap() {
-        let path = entry["path"].as_str().unwrap();
-        // What a variable is for, only its name tells.
-        if entry["configFile"] == "openclaw.json" && !path.ends_with(".env.*") {
-            assert_eq!(refused(path), Some("a secret"), "{path}");
-            count += 1;
-        }
-    }
-    assert!(count > 80, "{count}");
-
-    let mut dangerous = Vec::new();
-    names(schema, &mut Vec::new(), &mut dangerous);
-    dangerous.retain(|path| path.rsplit('.').next().unwrap().contains("angerous"));
-    assert!(dangerous.len() > 20, "{dangerous:?}");
-    for path in dangerous {
-        assert!(refused(&path).is_some(), "{path}");
-    }
-}
-
-/// The paths of all that a schema lets somebody write.
-fn paths_in(schema: &Value, at: &mut Vec<String>, found: &mut BTreeSet<String>) {
-    let anything = |schema: &Value| {
-        *schema == Value::Bool(true) || schema.as_object().is_some_and(serde_json::Map::is_empty)
-    };
-    let mut below = |word: &str, schema: &Value, at: &mut Vec<String>| {
-        at.push(if anything(schema) && ["*", "[]"].contains(&word) {
-            "**".to_owned()
-        } else {
-            word.to_owned()
-        });
-        found.insert(at.join("."));
-        paths_in(schema, at, found);
-        at.pop();
-    };
-    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
-        below(name, schema, at);
-    }
-    for (word, key) in [("*", "additionalProperties"), ("[]", "items")] {
-        if schema[key].is_object() || schema[key] == true {
-            below(word, &schema[key], at);
-        }
-    }
-    for form in ["anyOf", "oneOf", "allOf"] {
-        for schema in schema[form].as_array().into_iter().flatten() {
-            paths_in(schema, at, found);
-        }
-    }
-}
-
-/// What a schema says of what is in a table: named entries, others, and other forms of it.
-fn inner(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let named = schema["properties"].as_object().into_iter().flatten();
-    let forms = ["anyOf", "oneOf", "allOf"].into_iter();
-    named
-        .map(|(name, schema)| (name.as_str(), schema))
-        .chain([("*", &schema["additionalProperties"])])
-        .chain(
-            forms
-                .flat_map(|form| schema[form].as_array().into_iter().flatten())
-                .map(|schema| ("", schema)),
-        )
-}
-
-fn has_setting(schema: &Value, words: &[&str]) -> bool {
-    let Some((first, rest)) = words.split_first() else {
-        return !schema.is_null();
-    };
-    inner(schema).any(|(name, inner)| match name {
-        "" => has_setting(inner, words),
-        "*" => inner.is_object() && has_setting(inner, rest),
-        name => (*first == "*" || *first == name) && has_setting(inner, rest),
-    })
-}
-
-/// The paths of all settings.
-fn names(schema: &Value, at: &mut Vec<String>, found: &mut Vec<String>) {
-    for (name, inner) in inner(schema) {
-        if !inner.is_object() {
-            continue;
-        }
-        let steps = usize::from(!name.is_empty());
-        at.extend((steps > 0).then(|| name.to_owned()));
-        found.extend((steps > 0).then(|| at.join(".")));
-        names(inner, at, found);
-        at.truncate(at.len() - steps);
-    }
-}
 
 /// The JSON that a server's state writes, as Salt reads it from the state.
 fn configured(built: &Built, server: &str) -> String {

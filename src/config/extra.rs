@@ -29,12 +29,34 @@ pub(super) fn check(server: &mut ServerDraft, findings: &mut Vec<Diagnostic>) {
         findings,
     };
     let settings = server.openclaw.as_ref().map(|table| walk.table(table));
-    let objections = walk.objections;
+    let settings = Json::Object(settings.unwrap_or_default());
+    let mut objections = walk.objections;
+    for objection in safety::object_to_groups(&settings) {
+        let at = server
+            .openclaw
+            .as_ref()
+            .and_then(|table| place_of(table, &objection.to));
+        objections.extend(at.map(|at| (objection, at)));
+    }
     let names = decide(objections, &server.override_safety, findings);
     if managed.is_some() {
         used_overrides(&names, &server.override_safety, findings);
     }
-    server.extra = ExtraSettings::checked(settings.unwrap_or_default());
+    server.extra = match settings {
+        Json::Object(settings) => ExtraSettings::checked(settings),
+        _ => ExtraSettings::default(),
+    };
+}
+
+/// The place of the name that a path of names ends with.
+fn place_of(table: &Table, path: &Path) -> Option<Place> {
+    let (first, rest) = path.0.split_first()?;
+    let Step::Key(name) = first else { return None };
+    let (key, node) = table.entries.iter().find(|(key, _)| key.name == *name)?;
+    match &node.value {
+        Value::Table(inner) if !rest.is_empty() => place_of(inner, &Path(rest.to_vec())),
+        _ => Some(key.place.clone()),
+    }
 }
 
 /// What is objected to is an error, or a warning where a person insists. Returns the paths.
@@ -188,12 +210,19 @@ impl Walk<'_> {
             && !table.entries.is_empty()
             && !is_reference(table)
         {
+            if let Some(what) =
+                safety::refuse_kind(&self.path, &Json::Object(Map::new()), self.managed)
+            {
+                return self.refuse(at, what);
+            }
+            if let Some(objection) = safety::object_to_table(&self.path, self.managed) {
+                self.objections.push((objection, at.clone()));
+            }
             return Some(Json::Object(self.table(table)));
         }
         let value = self.value(node)?;
         if let Some(what) = safety::refuse_kind(&self.path, &value, self.managed) {
-            self.findings.push(Diagnostic::error(at.clone(), what));
-            return None;
+            return self.refuse(at, what);
         }
         // An array is a setting as a whole.
         if !self.path.is_in_array()
@@ -252,6 +281,9 @@ impl Walk<'_> {
                 );
             }
         };
+        if let Some(what) = safety::refuse_reference(&self.path, &value) {
+            return self.refuse(&node.place, what);
+        }
         if let Some(objection) = safety::object_to_value(&self.path, &value, self.managed) {
             self.objections.push((objection, node.place.clone()));
         }
@@ -261,10 +293,21 @@ impl Walk<'_> {
     fn array(&mut self, items: &[Node]) -> Option<Json> {
         let mut values = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let value = self.below(Step::Item(number), &item.place, |walk| walk.value(item));
+            let value = self.below(Step::Item(number), &item.place, |walk| {
+                let value = walk.value(item)?;
+                match safety::refuse_kind(&walk.path, &value, walk.managed) {
+                    Some(what) => walk.refuse(&item.place, what),
+                    None => Some(value),
+                }
+            });
             values.push(value?);
         }
         Some(Json::Array(values))
+    }
+
+    fn refuse(&mut self, at: &Place, what: Invalid) -> Option<Json> {
+        self.findings.push(Diagnostic::error(at.clone(), what));
+        None
     }
 
     fn wrong(

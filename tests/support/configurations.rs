@@ -117,8 +117,10 @@ fn extra() -> impl Strategy<Value = String> {
     prop::collection::vec((key, value), 0..4).prop_map(|entries| {
         let line = |(key, value): &(String, String)| format!("{} = {value}\n", toml_string(key));
         let lines: Vec<_> = entries.iter().map(line).collect();
+        // What is free of form is refused unless somebody insists.
         format!(
-            "[server.openclaw.agents.defaults.params]\n{}",
+            "override-safety = [\"agents.defaults.params.x\"]\n\
+             [server.openclaw.agents.defaults.params.x]\n{}a = 1\n",
             lines.concat()
         )
     })

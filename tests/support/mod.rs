@@ -10,6 +10,7 @@ pub mod configurations;
 pub mod gnupg;
 pub mod qubes_box;
 pub mod root;
+pub mod schema;
 pub mod stubs;
 
 use std::path::{Path, PathBuf};
