@@ -6,15 +6,19 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet, renderer::DecorStyle};
 
+use crate::mask;
 use crate::model::Invalid;
 
-/// A text that a person wrote: a configuration file, or the options on the command line.
+/// A text that a person wrote, as messages may show it: a configuration file, or the options on
+/// the command line.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// What to call it in a message: a file's path, or `<command line>`.
     pub name: String,
-    /// The text.
+    /// The text, with stars in place of secrets.
     pub text: String,
+    /// The secrets, which no message quotes.
+    secrets: Vec<String>,
 }
 
 /// The texts of one run.
@@ -23,10 +27,12 @@ pub struct Sources(Vec<Source>);
 
 impl Sources {
     /// Takes in a text.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
+    pub fn add(&mut self, name: impl Into<String>, text: &str) -> SourceId {
+        let (text, secrets) = mask::hide(text);
         self.0.push(Source {
             name: name.into(),
-            text: text.into(),
+            text,
+            secrets,
         });
         SourceId(self.0.len() - 1)
     }
@@ -114,14 +120,35 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> St
     .decor_style(DecorStyle::Ascii)
     .term_width(100);
 
-    let mut sorted: Vec<_> = diagnostics.iter().collect();
+    let mut sorted: Vec<_> = diagnostics
+        .iter()
+        .map(|diagnostic| discreet(sources, diagnostic))
+        .collect();
     sorted.sort_by_key(|diagnostic| diagnostic.place.order());
     let mut out = String::new();
-    for diagnostic in sorted {
+    for diagnostic in &sorted {
         out.push_str(&renderer.render(&[group(sources, diagnostic)]));
         out.push_str("\n\n");
     }
     out
+}
+
+/// The same finding, which quotes no secret.
+fn discreet(sources: &Sources, diagnostic: &Diagnostic) -> Diagnostic {
+    let mut secrets: Vec<_> = sources.0.iter().flat_map(|it| it.secrets.clone()).collect();
+    // Of two the one that has the other in it comes first.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let redact = |text: &String| mask::redact(text, &secrets);
+    let what = &diagnostic.what;
+    Diagnostic {
+        what: Invalid::new(
+            redact(&what.problem),
+            redact(&what.label),
+            redact(&what.rule),
+            redact(&what.fix),
+        ),
+        ..diagnostic.clone()
+    }
 }
 
 fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> annotate_snippets::Group<'a> {

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod manifest;
+pub mod mask;
 pub mod model;
 pub mod models;
 pub mod openclaw;

@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::mask;
+
 pub use args::Cli;
 
 /// Why a command did not do what it was asked.
@@ -31,7 +33,10 @@ pub(crate) enum Failure {
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let (message, status) = match commands::run(&cli) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Input) => (None, 2),
@@ -43,6 +48,23 @@ pub fn main() -> ExitCode {
         story(&format!("error: {message}"));
     }
     ExitCode::from(status)
+}
+
+/// Shows help where it was asked for, or else what is wrong with the command line, without the
+/// secrets in it.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let message = error.render().to_string();
+    let _ = write!(
+        io::stderr(),
+        "{}",
+        mask::redact_arguments(&message, arguments)
+    );
+    ExitCode::from(2)
 }
 
 /// Writes a line of the story. A closed stderr is no reason to fail.

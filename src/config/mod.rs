@@ -49,7 +49,7 @@ pub fn read(input: &Input) -> Outcome {
     let mut deployment = None;
     if !has_error(&diagnostics) {
         let (line, option_nodes) = input.options.nodes();
-        let line: SourceId = sources.add("<command line>", line);
+        let line: SourceId = sources.add("<command line>", &line);
         let option_nodes = option_nodes(line);
         let mut draft = decode::decode(file.as_ref(), &option_nodes, line, &mut diagnostics);
         check::check(&mut draft, &mut diagnostics);
