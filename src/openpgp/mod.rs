@@ -9,6 +9,7 @@
 
 mod certificate;
 mod gpg;
+mod packet;
 mod passphrase;
 mod secret;
 mod signature;
@@ -109,8 +110,15 @@ impl Signer {
             .check(&signature, data)
             .map_err(|reason| {
                 Error::System(format!(
-                    "the signature by {} is of no use: {reason}",
-                    self.certificate()
+                    "the signature by {} is of no use: {reason}\nrule: dom0 takes a signature of \
+                     a package that says who made it and when, and nothing else{}",
+                    self.certificate(),
+                    if reason.contains("gpg.conf") {
+                        "\nhelp: take that line out of the gpg.conf beside the key, or sign with \
+                         --sign"
+                    } else {
+                        ""
+                    }
                 ))
             })?;
         Ok(signature)

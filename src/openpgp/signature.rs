@@ -7,18 +7,18 @@ use std::io::{Cursor, Read};
 use pgp::armor::{BlockType, Dearmor};
 use pgp::composed::{ArmorOptions, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::SubpacketData;
 use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersion};
 use pgp::types::Fingerprint;
 
 use super::certificate::line;
-use super::now;
+use super::{now, packet};
 
 /// Why a key that is for something else is not used.
 pub(super) const NOT_FOR_SIGNING: &str = "it is not for signing";
 
-/// Reads exactly one signature, and nothing after it.
+/// Reads exactly one signature, in the form that dom0 takes, and nothing after it.
 pub(super) fn read(bytes: &[u8]) -> Result<Signature, String> {
+    packet::check(bytes)?;
     let mut packets = PacketParser::new(Cursor::new(bytes));
     match (packets.next(), packets.next()) {
         (Some(Ok(Packet::Signature(signature))), None) => Ok(signature),
@@ -48,9 +48,9 @@ pub(super) fn to_text(bytes: &[u8]) -> Result<String, String> {
         .map_err(|error| line(&error))
 }
 
-/// Checks what dom0's rpm asks of a signature beside that it fits. Its Sequoia takes no notation,
-/// policy or end of a signature, and no weak hash; a signature from the future is refused by it and
-/// by Qubes' updater. Returns when it was made.
+/// Checks what dom0's rpm asks of a signature beside its form, and that it fits. Its Sequoia takes
+/// no weak hash; a signature from the future is refused by it and by Qubes' updater. Returns when it
+/// was made.
 pub(super) fn rules(signature: &Signature) -> Result<u32, String> {
     let refuse = |reason: &str| Err(reason.to_owned());
     let Some(config) = signature.config() else {
@@ -65,18 +65,6 @@ pub(super) fn rules(signature: &Signature) -> Result<u32, String> {
     match config.hash_alg {
         HashAlgorithm::Sha256 | HashAlgorithm::Sha512 => {}
         other => return Err(format!("its hash is {other}, not SHA-256 or SHA-512")),
-    }
-    // Unhashed ones bind nobody, and make rpm refuse the signature all the same.
-    let subpackets = config
-        .hashed_subpackets()
-        .chain(config.unhashed_subpackets());
-    for subpacket in subpackets {
-        match &subpacket.data {
-            SubpacketData::Notation(_) => return refuse("it has a notation"),
-            SubpacketData::PolicyURI(_) => return refuse("it has a policy URL"),
-            SubpacketData::SignatureExpirationTime(_) => return refuse("it expires"),
-            _ => {}
-        }
     }
     match signature.created() {
         None => refuse("it does not say when it was made"),
