@@ -2,6 +2,7 @@
 
 //! What is wrong with the input, where, by which rule, and what to write instead.
 
+use std::fmt::Write;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet, renderer::DecorStyle};
@@ -110,6 +111,9 @@ impl Diagnostic {
     }
 }
 
+/// The most findings that are shown: nobody reads more, and each is drawn from the whole text.
+const MOST_SHOWN: usize = 100;
+
 /// Renders findings for a person, in the order of their places.
 pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour {
@@ -120,15 +124,16 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> St
     .decor_style(DecorStyle::Ascii)
     .term_width(100);
 
-    let mut sorted: Vec<_> = diagnostics
-        .iter()
-        .map(|diagnostic| discreet(sources, diagnostic))
-        .collect();
+    let mut sorted: Vec<_> = diagnostics.iter().collect();
     sorted.sort_by_key(|diagnostic| diagnostic.place.order());
     let mut out = String::new();
-    for diagnostic in &sorted {
-        out.push_str(&renderer.render(&[group(sources, diagnostic)]));
+    for diagnostic in sorted.iter().take(MOST_SHOWN) {
+        let diagnostic = discreet(sources, diagnostic);
+        out.push_str(&renderer.render(&[group(sources, &diagnostic)]));
         out.push_str("\n\n");
+    }
+    if let Some(more) = sorted.len().checked_sub(MOST_SHOWN + 1) {
+        let _ = writeln!(out, "and {} more like these", more + 1);
     }
     out
 }
@@ -206,4 +211,29 @@ fn visible(sources: &Sources, place: &Place) -> Range<usize> {
     let start = text.floor_char_boundary(place.span.start.min(text.len()));
     let end = text.ceil_char_boundary(place.span.end.clamp(start, text.len()));
     start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_shown_than_is_read() {
+        let mut sources = Sources::default();
+        let source = sources.add("openclaw.toml", &"x\n".repeat(200));
+        let findings = |count: usize| -> Vec<_> {
+            (0..count)
+                .map(|line| Place {
+                    source,
+                    span: 2 * line..2 * line + 1,
+                })
+                .map(|place| Diagnostic::error(place, Invalid::new("a", "b", "c", "d")))
+                .collect()
+        };
+        let shown = |count| render(&sources, &findings(count), false);
+        assert_eq!(shown(100).matches("error: a").count(), 100);
+        assert!(!shown(100).contains("more like these"));
+        assert_eq!(shown(150).matches("error: a").count(), 100);
+        assert!(shown(150).ends_with("and 50 more like these\n"));
+    }
 }
