@@ -2,11 +2,14 @@
 
 //! `MANIFEST.json`: what was generated, from what, file by file.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Deployment;
 use crate::plan::Plan;
-use crate::tree::{Content, Entry, Host, HostPath, sha256};
+use crate::read::printable;
+use crate::tree::{self, Content, Entry, Host, HostPath, sha256};
 
 /// The manifest's file name.
 pub const FILE_NAME: &str = "MANIFEST.json";
@@ -46,6 +49,29 @@ pub enum Kind {
     Ghost,
 }
 
+/// What a package manager is told of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Configuration that an upgrade leaves as the user changed it.
+    Config,
+    /// Documentation.
+    Doc,
+    /// A licence.
+    License,
+}
+
+impl Role {
+    fn of(role: tree::Role) -> Option<Self> {
+        match role {
+            tree::Role::Plain => None,
+            tree::Role::Config => Some(Role::Config),
+            tree::Role::Doc => Some(Role::Doc),
+            tree::Role::License => Some(Role::License),
+        }
+    }
+}
+
 /// One path of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +92,12 @@ pub struct Listed {
     /// SHA-256 in hexadecimal, of a file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sha256: Option<String>,
+    /// What the package manager is told of a file, if anything.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub role: Option<Role>,
+    /// What a ghost leads to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<String>,
 }
 
 impl Listed {
@@ -82,6 +114,14 @@ impl Listed {
             group: entry.group.to_owned(),
             size: entry.bytes().map(|bytes| bytes.len() as u64),
             sha256: entry.bytes().map(sha256),
+            role: match entry.content {
+                Content::File(_, role) => Role::of(role),
+                Content::Directory | Content::Ghost(_) => None,
+            },
+            target: match entry.content {
+                Content::Ghost(target) => Some(target.to_owned()),
+                Content::Directory | Content::File(..) => None,
+            },
         }
     }
 }
@@ -96,18 +136,70 @@ pub struct Package {
     pub size: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+    /// What the package says of itself, beside its files; none of a spec file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub header: Option<Header>,
+}
+
+/// What a package says of itself and runs. Whatever of this kind is not here, such as a trigger or
+/// a conflict, it does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its release.
+    pub release: String,
+    /// The architectures that it is for.
+    pub arch: String,
+    /// What it requires, sorted, as `rpm -qpR` shows it, or Debian's `Depends`.
+    pub requires: Vec<String>,
+    /// What it provides, sorted.
+    pub provides: Vec<String>,
+    /// What it runs, and when.
+    pub scripts: Vec<Script>,
+}
+
+/// A script of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// When it runs: `post-install` or `pre-uninstall`.
+    pub when: String,
+    /// What runs it.
+    pub program: String,
+    /// Its text.
+    pub text: String,
 }
 
 impl Package {
-    /// What is said of a package's file.
+    /// What is said of a spec file.
     pub fn new(file: String, bytes: &[u8]) -> Self {
         Package {
             file,
             size: bytes.len() as u64,
             sha256: sha256(bytes),
+            header: None,
+        }
+    }
+
+    /// What is said of a package.
+    pub fn with_header(file: String, bytes: &[u8], header: Header) -> Self {
+        Package {
+            header: Some(header),
+            ..Package::new(file, bytes)
         }
     }
 }
+
+/// The program that writes manifests, with its version.
+pub const GENERATOR: &str = concat!("openclaw-formula ", env!("CARGO_PKG_VERSION"));
+
+/// The most values that a manifest has, by the commas between them: each takes far more room than
+/// it has characters.
+const MOST_VALUES: usize = 1_000_000;
 
 impl Manifest {
     /// The manifest of what was planned and packaged.
@@ -126,7 +218,7 @@ impl Manifest {
         };
         Manifest {
             format: 1,
-            generator: concat!("openclaw-formula ", env!("CARGO_PKG_VERSION")).to_owned(),
+            generator: GENERATOR.to_owned(),
             source_date_epoch,
             input: serde_json::to_value(deployment).expect("a deployment is representable"),
             dom0: list(Host::Dom0),
@@ -134,6 +226,60 @@ impl Manifest {
             specs,
             packages,
         }
+    }
+
+    /// Reads the text of a manifest, which may be anybody's.
+    ///
+    /// # Errors
+    /// If it is not of the form that this version writes, or has a name that would lead elsewhere
+    /// or does not show; with the reason.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if text.iter().filter(|byte| **byte == b',').count() > MOST_VALUES {
+            return Err("it has too many values".to_owned());
+        }
+        let manifest: Manifest =
+            serde_json::from_slice(text).map_err(|error| printable(&error.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != 1 {
+            return Err(format!("its form is {}, not 1", self.format));
+        }
+        if !is_line(&self.generator) {
+            return Err(format!("{:?} is no name of a program", self.generator));
+        }
+        for host in Host::ALL {
+            let mut paths = BTreeSet::new();
+            for listed in self.listed(host) {
+                if let Err(what) = listed.check() {
+                    return Err(format!("{:?}: {what}", listed.path));
+                }
+                if !paths.insert(&listed.path) {
+                    return Err(format!("{:?} is in it twice", listed.path));
+                }
+            }
+        }
+        let mut files = BTreeSet::new();
+        for (package, folder) in self
+            .specs
+            .iter()
+            .map(|spec| (spec, "rpmspec/"))
+            .chain(self.packages.iter().map(|package| (package, "")))
+        {
+            let name = package.file.strip_prefix(folder);
+            if !name.is_some_and(is_file_name) || !is_sha256(&package.sha256) {
+                return Err(format!(
+                    "{:?} is no file name with its sum: letters, digits and ._+~^- only",
+                    package.file
+                ));
+            }
+            if !files.insert(&package.file) {
+                return Err(format!("{:?} is in it twice", package.file));
+            }
+        }
+        Ok(())
     }
 
     /// What the manifest says of a host.
@@ -148,6 +294,46 @@ impl Manifest {
     pub fn to_text(&self) -> String {
         serde_json::to_string_pretty(self).expect("a manifest is representable") + "\n"
     }
+}
+
+impl Listed {
+    fn check(&self) -> Result<(), &'static str> {
+        let is_octal = |byte: u8| matches!(byte, b'0'..=b'7');
+        let is_name = |name: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+            (1..=32).contains(&name.len()) && name.bytes().all(plain)
+        };
+        let has_sum = self.sha256.as_deref().is_some_and(is_sha256);
+        if HostPath::new(self.path.as_str()).is_err() {
+            Err("it is no absolute path of letters, digits and ._-@+")
+        } else if self.mode.len() != 4 || !self.mode.bytes().all(is_octal) {
+            Err("its mode is not four octal digits")
+        } else if !is_name(&self.user) || !is_name(&self.group) {
+            Err("its owner is no name")
+        } else if has_sum != (self.kind == Kind::File) || self.sha256.is_some() != has_sum {
+            Err("a file has a sum, and nothing else has one")
+        } else if self.target.is_some() && self.kind != Kind::Ghost {
+            Err("only a ghost leads elsewhere")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A name of a file: nothing that leads elsewhere, and nothing that does not show.
+fn is_file_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+~^-".contains(&byte);
+    (1..=255).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(plain)
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_line(text: &str) -> bool {
+    text.len() <= 100 && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Permission bits as they are written: four octal digits.

@@ -189,10 +189,31 @@ impl FileTree {
 
 /// The SHA-256 of `bytes`, in lower-case hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The same of all that can be read, and how many bytes that was.
+pub(crate) fn sha256_of(mut from: impl std::io::Read) -> std::io::Result<(String, u64)> {
+    let mut digest = Sha256::new();
+    let mut block = [0; 8192];
+    let mut all = 0;
+    loop {
+        match from.read(&mut block)? {
+            0 => return Ok((hex(&digest.finalize()), all)),
+            length => {
+                digest.update(&block[..length]);
+                all += length as u64;
+            }
+        }
+    }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(bytes)
+    bytes
         .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
+        .fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         })

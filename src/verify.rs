@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Compares what is there with what the manifest says.
+//! Compares what is there with what the manifest says, and packages with what this program writes.
+//!
+//! All of it may be somebody else's: it is read by [`crate::read`] alone, and sums come first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{FILE_NAME, Kind, Listed, Manifest, octal};
+use rustix::fs::FileType;
+
+use crate::manifest::{FILE_NAME, GENERATOR, Header, Kind, Listed, Manifest, Package, octal};
+use crate::model::Os;
 use crate::openpgp::Certificate;
-use crate::rpmfile::Parts;
-use crate::sink::deb;
+use crate::plan::{self, package_name};
+use crate::read::file::{self, Folder, MOST_MANIFEST, MOST_PACKAGE, Node};
+use crate::read::rpm::Parts;
+use crate::read::{self, Contents, deb, printable, rpm};
+use crate::sink::spec;
 use crate::tree::{Host, sha256};
 
 /// Why a comparison could not be made at all.
@@ -20,15 +26,11 @@ use crate::tree::{Host, sha256};
 pub enum Error {
     /// A file could not be read.
     Io(PathBuf, io::Error),
-    /// The manifest is not one.
-    Manifest(PathBuf, serde_json::Error),
-    /// The package is not one.
-    Package(PathBuf, rpm::Error),
-    /// The Debian package is not one.
-    Deb(PathBuf, io::Error),
-    /// The package is not one, for this reason.
+    /// The manifest is not one, for this reason.
+    Manifest(PathBuf, String),
+    /// The file is no package, for this reason.
     NoPackage(PathBuf, String),
-    /// The manifest lists no package.
+    /// The folder has no package that could be signed.
     NoPackages(PathBuf),
     /// The package is not one that the manifest lists.
     Unlisted(PathBuf, PathBuf),
@@ -36,146 +38,227 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |path: &Path| printable(&path.to_string_lossy());
         match self {
-            Error::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            Error::Manifest(path, error) => {
-                write!(f, "{} is not a manifest: {error}", path.display())
-            }
-            Error::Package(path, error) => {
-                write!(f, "{} is not an RPM package: {error}", path.display())
-            }
-            Error::Deb(path, error) => {
-                write!(f, "{} is not a Debian package: {error}", path.display())
+            Error::Io(path, error) => write!(f, "{}: {error}", shown(path)),
+            Error::Manifest(path, reason) => {
+                write!(f, "{} is not a manifest: {reason}", shown(path))
             }
             Error::NoPackage(path, reason) => {
-                write!(f, "{} is not an RPM package: {reason}", path.display())
+                let kind = if is_debian(path) {
+                    "a Debian"
+                } else {
+                    "an RPM"
+                };
+                write!(f, "{} is not {kind} package: {reason}", shown(path))
             }
             Error::NoPackages(path) => write!(
                 f,
-                "{} lists no packages\nhelp: leave out --key, or name a folder that `package` or \
-                 `build` wrote",
-                path.display()
+                "{} holds no RPM package\nhelp: leave out --key, or name a folder that `package` \
+                 or `build` wrote",
+                shown(path)
             ),
-            Error::Unlisted(package, manifest) => write!(
-                f,
-                "{} does not list {}",
-                manifest.display(),
-                package.display()
-            ),
+            Error::Unlisted(package, manifest) => {
+                write!(f, "{} does not list {}", shown(manifest), shown(package))
+            }
         }
     }
 }
 
 impl std::error::Error for Error {}
 
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Each difference is one line. None means that all is as it was written.
+    pub findings: Vec<String>,
+    /// What the reader should know all the same.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    fn find(&mut self, path: &Path, what: impl fmt::Display) {
+        let line = format!("{}: {what}", path.display());
+        self.findings.push(printable(&line));
+    }
+
+    fn note(&mut self, line: String) {
+        if !self.notes.contains(&line) {
+            self.notes.push(line);
+        }
+    }
+}
+
 /// Reads a manifest.
 ///
 /// # Errors
 /// If it cannot be read, or is not of the form that this version writes.
 pub fn manifest(path: &Path) -> Result<Manifest, Error> {
-    let text = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-    serde_json::from_slice(&text).map_err(|error| Error::Manifest(path.to_owned(), error))
+    let text = file::read(path, MOST_MANIFEST);
+    parse(
+        path,
+        &text.map_err(|error| Error::Io(path.to_owned(), error))?,
+    )
 }
 
-/// Compares a generated directory with a manifest, by default its own. Each difference is one
-/// line; none means that all is as it was written, and nothing else is there.
-///
-/// # Errors
-/// If the manifest or the directory cannot be read.
-pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>, Error> {
-    let own = path.join(FILE_NAME);
-    let manifest = manifest(manifest_path.unwrap_or(&own))?;
-    let mut findings = Vec::new();
-    let mut expected = BTreeSet::from([own.clone()]);
-    // `package` writes packages without trees.
-    let has_trees = manifest.packages.is_empty()
-        || Host::ALL.iter().any(|host| path.join(host.name()).exists());
-    for host in Host::ALL {
-        let root = path.join(host.name());
-        if !has_trees {
-            continue;
+fn parse(path: &Path, text: &[u8]) -> Result<Manifest, Error> {
+    Manifest::parse(text).map_err(|reason| Error::Manifest(path.to_owned(), reason))
+}
+
+/// A folder that is compared.
+struct Place<'a> {
+    path: &'a Path,
+    folder: Folder,
+    nodes: BTreeMap<PathBuf, Node>,
+    manifest: Manifest,
+}
+
+impl<'a> Place<'a> {
+    fn open(path: &'a Path, manifest_path: Option<&Path>) -> Result<Self, Error> {
+        let io = |error| Error::Io(path.to_owned(), error);
+        let folder = Folder::open(path).map_err(io)?;
+        let manifest = match manifest_path {
+            Some(path) => manifest(path)?,
+            None => {
+                let own = path.join(FILE_NAME);
+                let text = folder.read(Path::new(FILE_NAME), MOST_MANIFEST);
+                parse(&own, &text.map_err(|error| Error::Io(own.clone(), error))?)?
+            }
+        };
+        Ok(Place {
+            nodes: folder.walk().map_err(io)?,
+            path,
+            folder,
+            manifest,
+        })
+    }
+
+    /// `package` writes packages without trees.
+    fn has_trees(&self) -> bool {
+        self.manifest.packages.is_empty()
+            || Host::ALL
+                .iter()
+                .any(|host| self.nodes.contains_key(Path::new(host.name())))
+    }
+
+    /// Compares kinds, modes and sums, and names what is there and not listed. Returns the packages
+    /// that are what the manifest lists.
+    fn compare(&self, report: &mut Report) -> Vec<&Package> {
+        let mut expected = BTreeSet::from([PathBuf::from(FILE_NAME)]);
+        let mut right = Vec::new();
+        if self.has_trees() {
+            for host in Host::ALL {
+                for listed in self.manifest.listed(host) {
+                    if listed.kind != Kind::Ghost {
+                        let inside = Path::new(host.name()).join(&listed.path[1..]);
+                        self.compare_listed(&inside, listed, report);
+                        expected.insert(inside);
+                    }
+                }
+            }
+            for spec in &self.manifest.specs {
+                self.has_sum(spec, report);
+                expected.insert(PathBuf::from(&spec.file));
+            }
         }
-        for listed in manifest.listed(host) {
-            let on_disk = root.join(listed.path.trim_start_matches('/'));
-            if listed.kind != Kind::Ghost {
-                compare(&on_disk, listed, &mut findings)?;
-                expected.insert(on_disk);
+        for package in &self.manifest.packages {
+            if self.has_sum(package, report) {
+                right.push(package);
+            }
+            expected.insert(PathBuf::from(&package.file));
+        }
+        self.strangers(&expected, report);
+        right
+    }
+
+    fn compare_listed(&self, inside: &Path, listed: &Listed, report: &mut Report) {
+        let path = self.path.join(inside);
+        let Some(node) = self.nodes.get(inside) else {
+            return report.find(&path, "missing");
+        };
+        let (kind, name) = match listed.kind {
+            Kind::Directory => (FileType::Directory, "directory"),
+            Kind::File | Kind::Ghost => (FileType::RegularFile, "file"),
+        };
+        if node.kind != kind {
+            return report.find(&path, format_args!("not a {name}"));
+        }
+        let mode = octal(node.mode);
+        if mode != listed.mode {
+            report.find(&path, format_args!("mode {mode}, not {}", listed.mode));
+        }
+        if let Some(wanted) = &listed.sha256 {
+            match self.folder.sha256(inside) {
+                Ok(sum) if sum == *wanted => {}
+                Ok(_) => report.find(&path, "changed"),
+                Err(error) => report.find(&path, error),
             }
         }
     }
-    let specs = manifest.specs.iter().filter(|_| has_trees);
-    for package in manifest.packages.iter().chain(specs) {
-        let on_disk = path.join(&package.file);
-        match fs::read(&on_disk) {
-            Ok(bytes) if sha256(&bytes) == package.sha256 => {}
-            Ok(_) => findings.push(format!("{}: changed", on_disk.display())),
-            Err(error) => findings.push(format!("{}: {error}", on_disk.display())),
+
+    fn has_sum(&self, package: &Package, report: &mut Report) -> bool {
+        let path = self.path.join(&package.file);
+        match self.folder.sha256(Path::new(&package.file)) {
+            Ok(sum) if sum == package.sha256 => return true,
+            Ok(_) => report.find(&path, "changed"),
+            Err(error) => report.find(&path, error),
         }
-        expected.insert(on_disk);
+        false
     }
-    let folders = expected
-        .iter()
-        .flat_map(|file| file.ancestors().skip(1))
-        .map(Path::to_owned)
-        .collect();
-    strangers(path, &expected, &folders, &mut findings)?;
-    Ok(findings)
+
+    /// Names what is there and not expected: neither a listed path nor a folder that leads to one.
+    fn strangers(&self, expected: &BTreeSet<PathBuf>, report: &mut Report) {
+        let folders: BTreeSet<_> = expected
+            .iter()
+            .flat_map(|path| path.ancestors().skip(1))
+            .collect();
+        let mut stranger: Option<&Path> = None;
+        for (inside, node) in &self.nodes {
+            let leads = node.kind == FileType::Directory && folders.contains(inside.as_path());
+            // What is in a strange folder is as strange.
+            let known = stranger.is_some_and(|folder| inside.starts_with(folder));
+            if !leads && !known && !expected.contains(inside) {
+                report.find(&self.path.join(inside), "not in the manifest");
+                stranger = Some(inside);
+            }
+        }
+    }
+
+    fn read(&self, inside: &Path) -> Result<Vec<u8>, String> {
+        let bytes = self.folder.read(inside, MOST_PACKAGE);
+        bytes.map_err(|error| error.to_string())
+    }
 }
 
-fn compare(on_disk: &Path, listed: &Listed, findings: &mut Vec<String>) -> Result<(), Error> {
-    let shown = on_disk.display();
-    let metadata = match fs::symlink_metadata(on_disk) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            findings.push(format!("{shown}: missing"));
-            return Ok(());
-        }
-        Err(error) => return Err(Error::Io(on_disk.to_owned(), error)),
-    };
-    let right_kind = match listed.kind {
-        Kind::Directory => metadata.is_dir(),
-        Kind::File => metadata.is_file(),
-        Kind::Ghost => true,
-    };
-    if !right_kind {
-        findings.push(format!("{shown}: not a {:?}", listed.kind).to_lowercase());
-        return Ok(());
-    }
-    let mode = octal(metadata.permissions().mode());
-    if mode != listed.mode {
-        findings.push(format!("{shown}: mode {mode}, not {}", listed.mode));
-    }
-    if let Some(wanted) = &listed.sha256 {
-        let bytes = fs::read(on_disk).map_err(|error| Error::Io(on_disk.to_owned(), error))?;
-        if sha256(&bytes) != *wanted {
-            findings.push(format!("{shown}: changed"));
-        }
-    }
-    Ok(())
+/// Whether a directory is as its manifest says, by kinds, modes and sums.
+///
+/// # Errors
+/// If the manifest or the directory cannot be read.
+pub fn sums(path: &Path) -> Result<Report, Error> {
+    let mut report = Report::default();
+    Place::open(path, None)?.compare(&mut report);
+    Ok(report)
 }
 
-/// Names what is there and not expected: neither a listed path nor a folder that leads to one.
-fn strangers(
-    folder: &Path,
-    listed: &BTreeSet<PathBuf>,
-    folders: &BTreeSet<PathBuf>,
-    findings: &mut Vec<String>,
-) -> Result<(), Error> {
-    let io = |error| Error::Io(folder.to_owned(), error);
-    let mut entries = fs::read_dir(folder)
-        .map_err(io)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(io)?;
-    entries.sort_by_key(fs::DirEntry::path);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type().map_err(io)?.is_dir() && folders.contains(&path) {
-            strangers(&path, listed, folders, findings)?;
-        } else if !listed.contains(&path) {
-            findings.push(format!("{}: not in the manifest", path.display()));
+/// Compares a generated directory with a manifest, by default its own, and the packages in it with
+/// the trees, and with what this program writes.
+///
+/// # Errors
+/// If the manifest or the directory cannot be read.
+pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Error> {
+    let place = Place::open(path, manifest_path)?;
+    let mut report = Report::default();
+    for listed in place.compare(&mut report) {
+        let path = path.join(&listed.file);
+        match place
+            .read(Path::new(&listed.file))
+            .and_then(|bytes| contents(&bytes))
+        {
+            Ok(contents) => compare_package(&path, &contents, listed, &place.manifest, &mut report),
+            Err(reason) => report.find(&path, reason),
         }
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Compares a package, its header and every file in it, with a manifest, by default the one
@@ -183,189 +266,295 @@ fn strangers(
 ///
 /// # Errors
 /// If one of them cannot be read, or the manifest does not list the package.
-pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<String>, Error> {
+pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Error> {
     let beside = path.with_file_name(FILE_NAME);
     let manifest_path = manifest_path.unwrap_or(&beside);
     let manifest = manifest(manifest_path)?;
-    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-    let package = Unpacked::read(path, &bytes)?;
-    let unlisted = || Error::Unlisted(path.to_owned(), manifest_path.to_owned());
-
     let name = path.file_name().and_then(|name| name.to_str());
     let listed = manifest
         .packages
         .iter()
         .find(|package| Some(package.file.as_str()) == name)
-        .ok_or_else(unlisted)?;
+        .ok_or_else(|| Error::Unlisted(path.to_owned(), manifest_path.to_owned()))?;
+    let bytes =
+        file::read(path, MOST_PACKAGE).map_err(|error| Error::Io(path.to_owned(), error))?;
+
+    let mut report = Report::default();
+    if sha256(&bytes) != listed.sha256 {
+        report.find(path, "changed");
+    }
+    let contents = contents(&bytes).map_err(|reason| Error::NoPackage(path.to_owned(), reason))?;
+    compare_package(path, &contents, listed, &manifest, &mut report);
+    Ok(report)
+}
+
+/// Reads a package of either format, whatever it is called.
+fn contents(bytes: &[u8]) -> Result<Contents, String> {
+    if bytes.starts_with(deb::MAGIC) {
+        deb::read(bytes)
+    } else {
+        Parts::read(bytes)?.contents()
+    }
+}
+
+/// Compares a package that was read with what the manifest says of it, and of its host.
+fn compare_package(
+    path: &Path,
+    package: &Contents,
+    listed: &Package,
+    manifest: &Manifest,
+    report: &mut Report,
+) {
+    for oddity in &package.oddities {
+        report.find(path, oddity);
+    }
+    let said = &package.header;
+    let version = format!("{}-{}", said.version, said.release);
+    let called = if package.has_parents {
+        format!("{}_{version}_{}.deb", said.name, said.arch)
+    } else {
+        format!("{}-{version}.{}.rpm", said.name, said.arch)
+    };
+    if called != listed.file {
+        report.find(path, format_args!("it is {called}"));
+    }
+    let Some(recorded) = &listed.header else {
+        let what = "the manifest does not say what it requires and runs, as manifests of today do: \
+                    build it anew";
+        return report.find(path, what);
+    };
+    compare_headers(path, said, recorded, report);
+    is_ours(path, recorded, package.has_parents, manifest, report);
+    match Host::ALL
+        .into_iter()
+        .find(|host| package_name(*host) == said.name)
+    {
+        Some(host) => compare_entries(path, package, manifest.listed(host), report),
+        None => report.find(path, format_args!("its name is {}", said.name)),
+    }
+}
+
+/// Compares what a package says of itself with what the manifest says of it.
+fn compare_headers(path: &Path, said: &Header, recorded: &Header, report: &mut Report) {
+    for (what, said, recorded) in [
+        ("name", &said.name, &recorded.name),
+        ("version", &said.version, &recorded.version),
+        ("release", &said.release, &recorded.release),
+        ("architecture", &said.arch, &recorded.arch),
+    ] {
+        if said != recorded {
+            report.find(path, format_args!("{what} {said}, not {recorded}"));
+        }
+    }
+    for (verb, said, recorded) in [
+        ("require", &said.requires, &recorded.requires),
+        ("provide", &said.provides, &recorded.provides),
+    ] {
+        for name in said.iter().filter(|name| !recorded.contains(name)) {
+            report.find(path, format_args!("it {verb}s {name}: not in the manifest"));
+        }
+        for name in recorded.iter().filter(|name| !said.contains(name)) {
+            report.find(path, format_args!("it does not {verb} {name}"));
+        }
+    }
+    let by_time = |header: &Header| -> BTreeMap<String, (String, String)> {
+        let scripts = header.scripts.iter().cloned();
+        scripts
+            .map(|script| (script.when, (script.program, script.text)))
+            .collect()
+    };
+    let (mut said, recorded) = (by_time(said), by_time(recorded));
+    for (when, script) in recorded {
+        match said.remove(&when) {
+            None => report.find(path, format_args!("its {when} script is missing")),
+            Some(other) if other != script => {
+                report.find(path, format_args!("its {when} script is changed"));
+            }
+            Some(_) => {}
+        }
+    }
+    for when in said.keys() {
+        report.find(
+            path,
+            format_args!("its {when} script is not in the manifest"),
+        );
+    }
+}
+
+/// Whether a package is what this program writes for the input that the manifest records, as far as
+/// it can be told without building it anew. What a manifest of another version says can only be
+/// read.
+fn is_ours(
+    path: &Path,
+    recorded: &Header,
+    is_debian: bool,
+    manifest: &Manifest,
+    report: &mut Report,
+) {
+    if manifest.generator != GENERATOR {
+        report.note(format!(
+            "note: {} wrote this, and this is {GENERATOR}: scripts and dependencies are compared \
+             with the manifest alone: read them there",
+            manifest.generator
+        ));
+        return;
+    }
+    let input = &manifest.input["package"];
+    let version = input["version"].as_str().unwrap_or_default();
+    let release = input["release"].as_u64().unwrap_or_default().to_string();
     let host = Host::ALL
         .into_iter()
-        .find(|host| package.name == crate::plan::package_name(*host))
-        .ok_or_else(unlisted)?;
-
-    let shown = path.display();
-    let mut findings = Vec::new();
-    if sha256(&bytes) != listed.sha256 {
-        findings.push(format!("{shown}: changed"));
+        .find(|host| package_name(*host) == recorded.name);
+    // What is drawn in for app qubes is one of few names.
+    let os = if is_debian { Os::Debian } else { Os::Fedora };
+    let mut more = plan::possible_needs(os);
+    more.retain(|name| host == Some(Host::Template) && recorded.requires.iter().any(|r| r == name));
+    let ours = match host {
+        None => return,
+        Some(_) if is_debian => spec::deb_header(version, &release, &more),
+        Some(host) => {
+            let listed = manifest.listed(host).iter();
+            let mut roles = listed.filter_map(|listed| listed.role);
+            let has_config = roles.any(|role| role == crate::manifest::Role::Config);
+            spec::rpm_header(host, version, &release, &more, has_config)
+        }
+    };
+    if *recorded != ours {
+        report.find(
+            path,
+            format_args!("the manifest has it require or run what {GENERATOR} does not write"),
+        );
+        let mut differences = Report::default();
+        compare_headers(path, recorded, &ours, &mut differences);
+        report.findings.extend(differences.findings);
     }
-    let mut wanted: std::collections::BTreeMap<_, _> = manifest
-        .listed(host)
+}
+
+/// Compares the files of a package with those that the manifest lists for its host.
+fn compare_entries(path: &Path, package: &Contents, all: &[Listed], report: &mut Report) {
+    let mut wanted: BTreeMap<_, _> = all
         .iter()
         .map(|listed| (listed.path.as_str(), listed))
         .collect();
-    let leads = |folder: &str| {
-        let below = |path: &str| {
-            path.strip_prefix(folder.trim_end_matches('/'))
-                .is_some_and(|p| p.starts_with('/'))
-        };
-        manifest
-            .listed(host)
-            .iter()
-            .any(|listed| below(&listed.path))
-    };
+    let parents: BTreeSet<&Path> = all
+        .iter()
+        .flat_map(|listed| Path::new(&listed.path).ancestors().skip(1))
+        .collect();
     for entry in &package.entries {
         let inside = &entry.path;
         let Some(listed) = wanted.remove(inside.as_str()) else {
-            if package.has_parents && entry.sha256.is_none() && leads(inside) {
-                continue;
+            let is_parent = package.has_parents
+                && entry.kind == read::Kind::Directory
+                && parents.contains(Path::new(inside));
+            if !is_parent {
+                report.find(path, format_args!("{inside}: not in the manifest"));
+            } else if (entry.mode, &*entry.user, &*entry.group) != (0o755, "root", "root") {
+                report.find(path, format_args!("{inside}: not root's, of mode 0755"));
             }
-            findings.push(format!("{shown}: {inside}: not in the manifest"));
             continue;
         };
-        if listed.kind != Kind::Ghost && entry.mode != listed.mode {
-            findings.push(format!(
-                "{shown}: {inside}: mode {}, not {}",
-                entry.mode, listed.mode
-            ));
+        let mode = octal(entry.mode);
+        if mode != listed.mode {
+            let wanted = &listed.mode;
+            report.find(path, format_args!("{inside}: mode {mode}, not {wanted}"));
         }
         if entry.user != listed.user || entry.group != listed.group {
-            findings.push(format!(
-                "{shown}: {inside}: owner {}:{}, not {}:{}",
-                entry.user, entry.group, listed.user, listed.group
-            ));
+            report.find(
+                path,
+                format_args!(
+                    "{inside}: owner {}:{}, not {}:{}",
+                    entry.user, entry.group, listed.user, listed.group
+                ),
+            );
         }
-        if listed.sha256.is_some() && listed.sha256 != entry.sha256 {
-            findings.push(format!("{shown}: {inside}: changed"));
+        let same = match (&entry.kind, listed.kind) {
+            (read::Kind::File { sha256 }, Kind::File) => Some(sha256) == listed.sha256.as_ref(),
+            (read::Kind::Directory, Kind::Directory) => true,
+            (read::Kind::Ghost { target }, Kind::Ghost) => Some(target) == listed.target.as_ref(),
+            _ => false,
+        };
+        if !same {
+            report.find(path, format_args!("{inside}: changed"));
+        }
+        // dpkg knows of configuration alone.
+        let config = crate::manifest::Role::Config;
+        let listed_role = listed
+            .role
+            .filter(|role| !package.has_parents || *role == config);
+        if entry.role != listed_role {
+            report.find(
+                path,
+                format_args!("{inside}: flags of another kind of file"),
+            );
         }
     }
     for missing in wanted.keys() {
-        findings.push(format!("{shown}: {missing}: missing"));
+        report.find(path, format_args!("{missing}: missing"));
     }
-    Ok(findings)
 }
 
-/// The RPM packages of a directory that are there, of those that a manifest lists, by default its
-/// own. A Debian package has no signature of its own.
+/// Checks the digests of every RPM package of a directory, and that this key signed it, as dom0
+/// would. What a package is, its name or its first bytes say; no manifest does. A Debian package
+/// has no signature of its own.
 ///
 /// # Errors
-/// If the manifest cannot be read, or lists none.
-pub fn packages(path: &Path, manifest_path: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
-    let own = path.join(FILE_NAME);
-    let manifest_path = manifest_path.unwrap_or(&own);
-    let packages = manifest(manifest_path)?.packages;
-    if packages.is_empty() {
-        return Err(Error::NoPackages(manifest_path.to_owned()));
+/// If the directory cannot be read, or has no RPM package.
+pub fn signatures(path: &Path, key: &Certificate) -> Result<Report, Error> {
+    let io = |error| Error::Io(path.to_owned(), error);
+    let folder = Folder::open(path).map_err(io)?;
+    let mut report = Report::default();
+    let mut signed = 0;
+    for (inside, node) in folder.walk().map_err(io)? {
+        if node.kind != FileType::RegularFile {
+            continue;
+        }
+        let start = folder.start(&inside).map_err(io)?;
+        let path = path.join(&inside);
+        if start == rpm::MAGIC || path.extension().is_some_and(|extension| extension == "rpm") {
+            signed += 1;
+            match folder.read(&inside, MOST_PACKAGE) {
+                Ok(bytes) => check(&path, &bytes, key, &mut report),
+                Err(error) => report.find(&path, error),
+            }
+        } else if is_debian(&path) || start == deb::MAGIC[..4] {
+            report.note(printable(&format!(
+                "note: {}: a Debian package has no signature",
+                path.display()
+            )));
+        }
     }
-    let mut found: Vec<_> = packages
-        .into_iter()
-        .map(|package| path.join(package.file))
-        .filter(|package| !is_debian(package))
-        .collect();
-    // One that is missing is a difference from the manifest.
-    found.retain(|package| package.exists());
-    Ok(found)
+    if signed == 0 {
+        return Err(Error::NoPackages(path.to_owned()));
+    }
+    Ok(report)
 }
 
-/// Checks a package's digests, and that it is signed by this key, as dom0 would. Each fault is one
-/// line.
+/// The same of one RPM package.
 ///
 /// # Errors
-/// If it cannot be read, or is no package.
-pub fn signature(path: &Path, key: &Certificate) -> Result<Vec<String>, Error> {
-    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-    let parts = Parts::read(&bytes).map_err(|reason| Error::NoPackage(path.to_owned(), reason))?;
-    let findings = parts.findings(key).into_iter();
-    Ok(findings
-        .map(|finding| format!("{}: {finding}", path.display()))
-        .collect())
+/// If it cannot be read.
+pub fn signature(path: &Path, key: &Certificate) -> Result<Report, Error> {
+    let bytes =
+        file::read(path, MOST_PACKAGE).map_err(|error| Error::Io(path.to_owned(), error))?;
+    // A file that is no package at all is a wrong argument.
+    Parts::read(&bytes).map_err(|reason| Error::NoPackage(path.to_owned(), reason))?;
+    let mut report = Report::default();
+    check(path, &bytes, key, &mut report);
+    Ok(report)
+}
+
+fn check(path: &Path, bytes: &[u8], key: &Certificate, report: &mut Report) {
+    match Parts::read(bytes) {
+        Ok(parts) => {
+            for finding in parts.findings(key) {
+                report.find(path, finding);
+            }
+        }
+        Err(reason) => report.find(path, format_args!("it is not an RPM package: {reason}")),
+    }
 }
 
 /// Whether a package is Debian's, by its name.
 fn is_debian(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "deb")
-}
-
-/// A package as it is read back.
-struct Unpacked {
-    name: String,
-    /// Whether it lists the folders that lead to what it brings, as Debian's packages do.
-    has_parents: bool,
-    entries: Vec<UnpackedEntry>,
-}
-
-struct UnpackedEntry {
-    path: String,
-    /// As the manifest has it.
-    mode: String,
-    user: String,
-    group: String,
-    /// Of a file.
-    sha256: Option<String>,
-}
-
-impl Unpacked {
-    fn read(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        if is_debian(path) {
-            Unpacked::deb(bytes).map_err(|error| Error::Deb(path.to_owned(), error))
-        } else {
-            Unpacked::rpm(bytes).map_err(|error| Error::Package(path.to_owned(), error))
-        }
-    }
-
-    fn rpm(mut bytes: &[u8]) -> Result<Self, rpm::Error> {
-        let package = rpm::Package::parse(&mut bytes)?;
-        let mut digests = std::collections::BTreeMap::new();
-        for file in package.files()? {
-            let file = file?;
-            if let Some(content) = file.content() {
-                digests.insert(file.metadata.path().to_owned(), sha256(content));
-            }
-        }
-        let entries = package
-            .metadata
-            .get_file_entries()?
-            .iter()
-            .map(|entry| UnpackedEntry {
-                path: entry.path().to_string_lossy().into_owned(),
-                mode: octal(u32::from(entry.mode().permissions())),
-                user: entry.user().to_owned(),
-                group: entry.group().to_owned(),
-                sha256: digests.remove(&entry.path()),
-            })
-            .collect();
-        Ok(Unpacked {
-            name: package.metadata.get_name()?.to_owned(),
-            has_parents: false,
-            entries,
-        })
-    }
-
-    fn deb(bytes: &[u8]) -> io::Result<Self> {
-        let package = deb::Package::read(bytes)?;
-        let entries = package
-            .entries
-            .into_iter()
-            .map(|entry| UnpackedEntry {
-                path: entry.path,
-                mode: octal(entry.mode),
-                user: entry.user,
-                group: entry.group,
-                sha256: entry.bytes.as_deref().map(sha256),
-            })
-            .collect();
-        Ok(Unpacked {
-            name: package.name,
-            has_parents: true,
-            entries,
-        })
-    }
 }

@@ -221,7 +221,8 @@ fn verify_reads_it() {
     );
     let output = verify(&other);
     assert_eq!(output.status.code(), Some(1));
-    let text = said(&output).replace(&other.display().to_string(), "DEB");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = text.replace(&other.display().to_string(), "DEB");
     assert_eq!(
         text,
         "DEB: changed\n\

@@ -244,6 +244,21 @@ fn what_is_no_repository_of_this_key_stays_as_it_is() {
     fs::write(bench.at("repo/letter"), "").unwrap();
     refused(&mut bench.add(&[]), "repo/letter: not ours");
     fs::remove_file(bench.at("repo/letter")).unwrap();
+    // Nobody waits for a package, and none is taken from elsewhere.
+    let package = bench.at("repo/more-1-1.noarch.rpm");
+    stdout(Command::new("mkfifo").arg(&package));
+    refused(
+        &mut bench.add(&[]),
+        "more-1-1.noarch.rpm: it is a pipe, not a regular file",
+    );
+    fs::remove_file(&package).unwrap();
+    let elsewhere = "openclaw-formula-dom0-0.1.0-1.noarch.rpm";
+    std::os::unix::fs::symlink(elsewhere, &package).unwrap();
+    refused(
+        &mut bench.add(&[]),
+        "more-1-1.noarch.rpm: it is a link, not a regular file",
+    );
+    fs::remove_file(&package).unwrap();
     let strange = stubs::write(&bench.at("repo"), "strange", "1", &[]);
     refused(&mut bench.add(&[]), "repo/strange.rpm: ");
     fs::remove_file(strange).unwrap();

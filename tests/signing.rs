@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use support::gnupg::{Gnupg, Keyring};
+use support::package::{self, Package, Value};
 use support::{has_program, said, stdout, tool};
 use tempfile::TempDir;
 
@@ -177,15 +178,16 @@ fn rpm_and_verify_agree_on_every_package() {
         fs::write(&path, bytes).unwrap();
         judge(what, &key.public, &keyring, &path, false);
     }
-    // One bit, in many places, more closely where the signatures and the header are.
+    // One bit, in many places, more closely where the signatures and the header are. rpm takes some
+    // of them, where it reads nothing; dom0's rpmcanon and we take none.
     let positions = (96..payload)
         .step_by(61)
         .chain((payload..good.len()).step_by(good.len() / 40));
-    // Where nothing is that rpm reads, both take what was altered.
     for at in positions {
         fs::write(&path, flipped(at)).unwrap();
-        let good = keyring.check(&path).status.success();
-        judge(&format!("bit at {at}"), &key.public, &keyring, &path, good);
+        let ours = verify(&key.public, &path);
+        let refused = matches!(ours.status.code(), Some(1 | 2));
+        assert!(refused, "bit at {at}: {}", said(&ours));
     }
 }
 
@@ -482,28 +484,356 @@ fn a_signature_of_gpg_that_dom0_refuses_is_an_error() {
         return;
     }
     let bench = Bench::new();
-    bench.key("packages", "ed25519");
-    let fails = |settings: &str| {
+    let key = bench.key("packages", "ed25519");
+    let fails = |settings: &str, reason: &str| {
         fs::write(bench.gnupg.home().join("gpg.conf"), settings).unwrap();
         let out = bench.package("out", &["--sign-gpg", "packages"]).output();
         let out = out.unwrap();
         assert_eq!(out.status.code(), Some(3), "{}", said(&out));
         assert!(!bench.path().join("out").exists());
-        said(&out)
+        let text = said(&out);
+        assert!(text.contains(reason), "{text}");
+        // The line to take out is named.
+        let line = settings.split_whitespace().next().unwrap();
+        assert!(
+            text.contains(&format!("`{line}`")) && text.contains("help: "),
+            "{text}"
+        );
     };
-    assert!(fails("sig-notation a@b.example=c\n").contains("it has a notation"));
-    assert!(fails("sig-policy-url https://a.example\n").contains("it has a policy URL"));
-    assert!(fails("default-sig-expire 1y\n").contains("it expires"));
-    assert!(fails("textmode\n").contains("it is not over bytes"));
-    // Armour is no harm.
-    fs::write(bench.gnupg.home().join("gpg.conf"), "armor\n").unwrap();
-    bench.build("armour", &["--sign-gpg", "packages"]);
+    fails("sig-notation a@b.example=c\n", "it has a notation");
+    fails("sig-policy-url https://a.example\n", "it has a policy URL");
+    fails("default-sig-expire 1y\n", "it expires");
+    fails("textmode\n", "it is not over bytes");
+    fails("include-key-block\n", "it has its key in it");
+    fails(
+        "sig-keyserver-url https://a.example\n",
+        "it has an address of a key server",
+    );
+    // Armour is no harm, nor is the name of who signs, which dom0 takes.
+    for settings in ["armor\n", "sender <a@b.example>\n"] {
+        fs::write(bench.gnupg.home().join("gpg.conf"), settings).unwrap();
+        let output = settings.split_whitespace().next().unwrap();
+        let package = bench.build(output, &["--sign-gpg", "packages"]);
+        let keyring = Keyring::new(&key.public);
+        judge(settings, &key.public, &keyring, &package, true);
+    }
     // Nothing, or something else, is no signature.
     for (program, status) in [("true", 2), ("false", 3)] {
         let arguments = ["--sign-gpg", "packages", "--gpg-program", program];
         let out = bench.package("out", &arguments).output().unwrap();
         assert_eq!(out.status.code(), Some(status), "{}", said(&out));
     }
+}
+
+/// Signed as it should be, but of a form that rpm 4.20 or rpmcanon refuses.
+#[test]
+fn what_only_dom0_refuses_is_refused() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    let key = bench.key("packages", "ed25519");
+    let good = fs::read(bench.build("out", &key.sign())).unwrap();
+    let path = bench.path().join("case.rpm");
+    let sign = |data: &[u8]| package::sign(bench.gnupg.gpg(), "packages", data);
+    let judge = |bytes: &[u8], reason: &str| {
+        fs::write(&path, bytes).unwrap();
+        let ours = verify(&key.public, &path);
+        assert_eq!(
+            ours.status.success(),
+            reason.is_empty(),
+            "{reason}: {}",
+            said(&ours)
+        );
+        assert!(said(&ours).contains(reason), "{reason}: {}", said(&ours));
+    };
+    let changed = |change: &dyn Fn(&mut Package), reason: &str| {
+        let mut package = Package::read(&good);
+        change(&mut package);
+        let signature = sign(&package.header_bytes());
+        judge(&package.bytes(Some(&signature)), reason);
+    };
+    changed(&|_| {}, "");
+
+    // Payload digests.
+    let refused = "the payload has no digest that dom0 takes";
+    changed(
+        &|package| {
+            use sha2::{Digest, Sha512};
+            let digest: String = Sha512::digest(&package.payload)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            package.put(Value::texts(5092, &[&digest]));
+            package.put(Value::numbers(5093, &[10]));
+        },
+        refused,
+    );
+    changed(&|package| package.put(Value::numbers(5093, &[2])), refused);
+    changed(
+        &|package| package.header.retain(|value| value.tag != 5092),
+        refused,
+    );
+    changed(
+        &|package| {
+            let upper = String::from_utf8(package.value(5092).bytes.to_ascii_uppercase()).unwrap();
+            package.put(Value::texts(5092, &[upper.trim_end_matches('\0')]));
+        },
+        refused,
+    );
+    for tag in [5092, 5097] {
+        changed(
+            &|package| package.value(tag).kind = 6,
+            "a value of the wrong type",
+        );
+    }
+
+    // Types, order, and what is between.
+    changed(
+        &|package| package.put(Value::text(1009, "x")),
+        "a value of the wrong type for the tag 1009",
+    );
+    changed(
+        &|package| package.put(Value::numbers(1000, &[1])),
+        "a value of the wrong type for the tag 1000",
+    );
+    changed(
+        &|package| package.value(1030).kind = 7,
+        "a value of the wrong type for the tag 1030",
+    );
+    changed(
+        &|package| package.value(1011).bytes[0] = 0xff,
+        "a text that is not UTF-8",
+    );
+    changed(
+        &|package| package.header.swap(3, 4),
+        "no place in its order",
+    );
+    changed(
+        &|package| package.put(Value::numbers(1003, &[u32::MAX])),
+        "an epoch that is none",
+    );
+    changed(
+        &|package| package.put(Value::text(0x8000, "x")),
+        "no use for the tag 32768",
+    );
+    changed(
+        &|package| package.put(Value::text(300, "x")),
+        "no use for the tag 300",
+    );
+    changed(
+        &|package| package.put(Value::numbers(5114, &[6])),
+        "RPM version 6",
+    );
+    changed(
+        &|package| package.form.before_trailer = vec![0],
+        "something after its last value",
+    );
+    changed(
+        &|package| package.form.after_trailer = vec![0],
+        "no region over all of it",
+    );
+    changed(
+        &|package| package.form.reserved[3] = 1,
+        "does not begin as one",
+    );
+    // The same among the signatures, which no signature is over.
+    changed(
+        &|package| package.signature_form.before_trailer = vec![0],
+        "something after its last value",
+    );
+    changed(
+        &|package| package.signature_form.after_trailer = vec![0],
+        "no region over all of it",
+    );
+    changed(
+        &|package| package.signature_form.reserved[0] = 1,
+        "does not begin as one",
+    );
+    changed(
+        &|package| package.signatures.push(Value::binary(1008, &[0, 0, 1, 0])),
+        "reserved bytes that are not zero",
+    );
+    changed(
+        &|package| package.signatures.push(Value::binary(1008, &[0; 9])),
+        "",
+    );
+    changed(
+        &|package| package.signatures.push(Value::binary(274, b"x")),
+        "no use among signatures for the tag 274",
+    );
+    changed(
+        &|package| package.signatures.push(Value::binary(1000, &[0; 4])),
+        "a value of the wrong type for the tag 1000",
+    );
+    changed(
+        &|package| package.signatures.push(Value::texts(278, &["AAAA"])),
+        "another signature, for RPM version 6",
+    );
+    let plain = "a text that is not plain for the tag 278";
+    let bytes = Value::texts(278, &["\u{e4}"]);
+    changed(&|package| package.signatures.push(bytes.clone()), plain);
+    let mut bytes = bytes.clone();
+    bytes.bytes[0] = 0xff;
+    changed(&|package| package.signatures.push(bytes.clone()), plain);
+    // The lead.
+    for (at, reason) in [
+        (4, "unknown form"),
+        (7, "unknown form"),
+        (10, "another name"),
+        (75, "no end"),
+        (77, "unknown form"),
+        (79, "unknown form"),
+        (80, "reserved bytes"),
+        (95, "reserved bytes"),
+    ] {
+        let change = |package: &mut Package| match at {
+            75 => package.lead[10..76].fill(b'a'),
+            _ => package.lead[at] ^= 2,
+        };
+        changed(&change, reason);
+    }
+    changed(&|package| package.lead[70] = b'a', "reserved bytes");
+
+    // Signatures.
+    let package = Package::read(&good);
+    let signature = sign(&package.header_bytes());
+    // gpg writes the old form, with a length of one byte.
+    let (start, body) = signature.split_at(2);
+    assert_eq!(start, [0x88, body.len() as u8]);
+    let packed = |body: &[u8]| [&[0x88, body.len() as u8], body].concat();
+    let hashed = 6 + usize::from(body[5]);
+    let (said, rest) = body.split_at(hashed);
+    let (unhashed, numbers) = rest.split_at(12);
+    assert_eq!(unhashed[..4], [0, 10, 9, 16]);
+    let other = |unhashed: &[u8]| packed(&[said, unhashed, numbers].concat());
+    let with = |signature: &[u8], reason: &str| judge(&package.bytes(Some(signature)), reason);
+    with(&signature, "");
+    with(&[&[0xc2, body.len() as u8], body].concat(), "");
+    with(&[&[0x8b], body].concat(), "it is not an OpenPGP signature");
+    with(
+        &[
+            &[0xc2, 224 + 6],
+            &body[..64],
+            &[body.len() as u8 - 64],
+            &body[64..],
+        ]
+        .concat(),
+        "it is not an",
+    );
+    with(
+        &[&signature, &[0xca, 3][..], b"PGP"].concat(),
+        "there is something after it",
+    );
+    with(
+        &[signature.clone(), signature.clone()].concat(),
+        "there is something after it",
+    );
+    with(
+        &packed(&[body, &[0]].concat()),
+        "there is something after its numbers",
+    );
+    let more = "more than its key's id";
+    with(&other(&[0, 0]), more);
+    with(
+        &other(&[&[0, 20], &unhashed[2..], &unhashed[2..]].concat()),
+        more,
+    );
+    with(
+        &other(&[&[0, 14], &unhashed[2..], &[3, 27, 1, 2]].concat()),
+        more,
+    );
+    with(&other(&[&[0, 10, 9, 0x90], &unhashed[4..]].concat()), more);
+    with(
+        &other(&[0, 10, 9, 16, 1, 2, 3, 4, 5, 6, 7, 8]),
+        "it names two keys",
+    );
+    let mut long = numbers.to_vec();
+    let bits = u16::from_be_bytes([long[2], long[3]]).next_multiple_of(8) + 8;
+    long.splice(2..4, [(bits >> 8) as u8, bits as u8, 0]);
+    with(
+        &packed(&[said, unhashed, &long].concat()),
+        "not in its shortest form",
+    );
+    // One signature of each kind.
+    let mut both = package.clone();
+    both.signatures.push(Value::binary(268, &signature));
+    judge(
+        &both.bytes(Some(&signature)),
+        "the header has two signatures",
+    );
+}
+
+/// `verify --key` says "signed" of a folder only if every package in it is, whatever it is called.
+#[test]
+fn whatever_is_a_package_is_checked() {
+    if !can_run() {
+        return;
+    }
+    let bench = Bench::new();
+    let key = bench.key("packages", "ed25519");
+    let mut build = tool();
+    build
+        .current_dir(bench.path())
+        .args(["build", "--output", "out"]);
+    stdout(build.args(key.sign()));
+    let unsigned = fs::read(bench.build("unsigned", &[])).unwrap();
+    let out = bench.path().join("out");
+    let manifest = out.join("MANIFEST.json");
+    let beside = fs::read_to_string(&manifest).unwrap();
+    assert!(verify(&key.public, &out).status.success());
+
+    let list = |pointer: &str, name: &str| {
+        let mut listed: serde_json::Value = serde_json::from_str(&beside).unwrap();
+        let entry = serde_json::json!({
+            "file": name,
+            "size": unsigned.len(),
+            "sha256": openclaw_formula::tree::sha256(&unsigned),
+        });
+        listed
+            .pointer_mut(pointer)
+            .unwrap()
+            .as_array_mut()
+            .unwrap()
+            .push(entry);
+        fs::write(&manifest, listed.to_string()).unwrap();
+    };
+    // As a spec file, as a package of another name, and in no list at all.
+    for (pointer, name) in [
+        ("/specs", "rpmspec/more.rpm"),
+        ("/specs", "rpmspec/more.spec"),
+        ("/packages", "more.deb"),
+        ("/packages", "more"),
+        ("", "more.rpm"),
+        ("", "dom0/etc/more"),
+        ("", "template/more.rpm"),
+    ] {
+        if !pointer.is_empty() {
+            list(pointer, name);
+        }
+        let path = out.join(name);
+        fs::write(&path, &unsigned).unwrap();
+        let output = verify(&key.public, &out);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", said(&output));
+        let expected = format!("{name}: the header is not signed");
+        assert!(
+            said(&output).contains(&expected),
+            "{name}: {}",
+            said(&output)
+        );
+        let unlisted = said(&output).contains(&format!("{name}: not in the manifest"));
+        assert_eq!(unlisted, pointer.is_empty(), "{name}: {}", said(&output));
+        fs::remove_file(path).unwrap();
+        fs::write(&manifest, &beside).unwrap();
+    }
+    // One that is called a package, and is none.
+    fs::write(out.join("text.rpm"), "text").unwrap();
+    let output = verify(&key.public, &out);
+    assert!(
+        said(&output).contains("text.rpm: it is not an RPM package"),
+        "{}",
+        said(&output)
+    );
 }
 
 /// A key of version 6, which gpg cannot make.

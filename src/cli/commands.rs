@@ -16,6 +16,7 @@ use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::reach::Reach;
 use crate::plan::{Plan, debian_package_file, package_file, package_name};
 use crate::provider::PROVIDERS;
+use crate::read::{file, printable};
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
 use crate::sink::repository::{self, Repository};
@@ -47,7 +48,7 @@ fn read(input: &Input) -> Result<Deployment, Failure> {
         None => None,
         Some(path) => {
             let shown = path.display().to_string();
-            let bytes = std::fs::read(path).map_err(|error| {
+            let bytes = file::read(path, file::MOST_CONFIGURATION).map_err(|error| {
                 Failure::BadInput(format!(
                     "{shown}: {error}\nhelp: name a configuration that can be read, or let \
                      `openclaw-formula init` write one"
@@ -199,7 +200,7 @@ fn not_in_the_future(epoch: u32) -> Result<(), Failure> {
 /// The bytes of a key file.
 fn read_key(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let shown = path.display().to_string();
-    match std::fs::read(path) {
+    match file::read(path, file::MOST_KEY) {
         Ok(bytes) => Ok((shown, bytes)),
         Err(error) => Err(Failure::BadInput(format!(
             "{shown}: {error}\nhelp: name a key file that can be read"
@@ -344,9 +345,16 @@ impl Job {
             }
         }
         let mut packages = Vec::new();
-        for (file, bytes) in packed.iter().flat_map(|packed| packed.all()) {
+        // In the order in which they are packed.
+        let version = &self.deployment.package;
+        let headers = Host::ALL
+            .map(|host| rpm::header(host, &self.plan, version))
+            .into_iter()
+            .chain([deb::header(&self.plan, version)]);
+        let packed = packed.iter().flat_map(|packed| packed.all());
+        for ((file, bytes), header) in packed.zip(headers) {
             staging.file(file, bytes, 0o644)?;
-            packages.push(Package::new(file.clone(), bytes));
+            packages.push(Package::with_header(file.clone(), bytes, header));
         }
         let manifest = Manifest::new(&self.deployment, self.epoch, &self.plan, specs, packages);
         staging.file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)?;
@@ -431,31 +439,43 @@ fn compare(args: &Verify) -> Result<(), Failure> {
     let manifest = args.manifest.as_deref();
     let refused = |error: verify::Error| Failure::BadInput(error.to_string());
     let is_directory = args.path.is_dir();
-    let mut findings = Vec::new();
+    let mut reports = Vec::new();
     let mut praise = Vec::new();
     if is_directory {
-        findings.extend(verify::directory(&args.path, manifest).map_err(refused)?);
+        reports.push(verify::directory(&args.path, manifest).map_err(refused)?);
         praise.push("as its manifest says".to_owned());
     } else if args.key.is_none() || manifest.is_some() {
-        findings.extend(verify::package(&args.path, manifest).map_err(refused)?);
+        reports.push(verify::package(&args.path, manifest).map_err(refused)?);
         praise.push("as its manifest says".to_owned());
     }
-    if let Some(path) = &args.key {
-        let (shown, bytes) = read_key(path)?;
-        let key = Certificate::read(&shown, &bytes)
-            .map_err(|refused| Failure::BadInput(refused.to_string()))?;
-        let packages = if is_directory {
-            verify::packages(&args.path, manifest).map_err(refused)?
-        } else {
-            vec![args.path.clone()]
-        };
-        for package in packages {
-            findings.extend(verify::signature(&package, &key).map_err(refused)?);
+    match &args.key {
+        Some(path) => {
+            let (shown, bytes) = read_key(path)?;
+            let key = Certificate::read(&shown, &bytes)
+                .map_err(|refused| Failure::BadInput(refused.to_string()))?;
+            let signatures = if is_directory {
+                verify::signatures(&args.path, &key)
+            } else {
+                verify::signature(&args.path, &key)
+            };
+            reports.push(signatures.map_err(refused)?);
+            praise.push(format!("signed by {key}"));
         }
-        praise.push(format!("signed by {key}"));
+        None => story(
+            "note: without --key, nothing here says who wrote it: a manifest is as easily \
+             written as what it lists",
+        ),
     }
+    for note in reports.iter().flat_map(|report| &report.notes) {
+        story(note);
+    }
+    let findings: Vec<_> = reports
+        .into_iter()
+        .flat_map(|report| report.findings)
+        .collect();
     if findings.is_empty() {
-        story(&format!("{}: {}", args.path.display(), praise.join(", ")));
+        let shown = printable(&args.path.to_string_lossy());
+        story(&format!("{shown}: {}", praise.join(", ")));
         return Ok(());
     }
     product(&(findings.join("\n") + "\n"))?;

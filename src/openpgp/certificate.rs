@@ -13,6 +13,7 @@ use pgp::types::{Fingerprint, KeyDetails, KeyVersion, PublicParams, Tag, Verifyi
 use rsa_size::bits;
 
 use super::{Refused, now, signature};
+use crate::read::printable;
 
 /// Which keys dom0 takes. Its rpm reads no other algorithm, and its Sequoia refuses short RSA keys
 /// and what SHA-1 vouches for.
@@ -402,5 +403,5 @@ pub(super) fn several_blocks(bytes: &[u8]) -> bool {
 
 /// What the `pgp` crate says, on one line.
 pub(super) fn line(error: &impl fmt::Display) -> String {
-    error.to_string().replace('\n', " ")
+    printable(&error.to_string().replace('\n', " "))
 }

@@ -108,6 +108,11 @@ impl Plan {
     }
 }
 
+/// All that the template's package of a distribution may require, whatever the deployment.
+pub fn possible_needs(os: Os) -> Vec<&'static str> {
+    view::possible_needs(os)
+}
+
 fn doc_root(host: Host) -> String {
     format!("/usr/share/doc/{}", package_name(host))
 }

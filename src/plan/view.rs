@@ -331,14 +331,26 @@ pub(super) fn template_needs(deployment: &Deployment, os: Os) -> Vec<&'static st
         .iter()
         .filter(|server| server.class == Class::App && server.os == os)
         .flat_map(needs)
-        .map(|need| match os {
-            Os::Debian => need.debian,
-            Os::Fedora => need.requires,
-        })
+        .map(|need| required(need, os))
         .collect();
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// What [`template_needs`] may say of some deployment.
+pub(super) fn possible_needs(os: Os) -> Vec<&'static str> {
+    let provided = PROVIDERS.iter().flat_map(|provider| provider.needs);
+    let all = NEEDS.iter().chain([&OPENSSL]).chain(provided);
+    all.map(|need| required(need, os)).collect()
+}
+
+/// What a package of a distribution requires for a program.
+fn required(need: &Need, os: Os) -> &'static str {
+    match os {
+        Os::Debian => need.debian,
+        Os::Fedora => need.requires,
+    }
 }
 
 /// A port of a client that leads to a server.

@@ -4,18 +4,16 @@
 //! bytes for the same tree. It runs nothing when it is installed or removed.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 
-use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 
-use super::spec::Spec;
+use super::spec::{self, Spec};
+use crate::manifest::Header;
 use crate::model::PackageVersion;
 use crate::plan::{Plan, package_name};
+use crate::read::deb::PARTS;
 use crate::tree::{Content, Entry, FileTree, Host, HostPath, Role};
-
-/// The parts of a package, in their order (deb(5)).
-const PARTS: [&str; 3] = ["debian-binary", "control.tar.gz", "data.tar.gz"];
 
 /// Builds the package of the template.
 ///
@@ -46,6 +44,12 @@ pub fn build(plan: &Plan, version: &PackageVersion, source_date_epoch: u32) -> i
         package.append(&header, bytes.as_slice())?;
     }
     package.into_inner()
+}
+
+/// What the package says of itself, for the manifest.
+pub fn header(plan: &Plan, version: &PackageVersion) -> Header {
+    let release = version.release.number().to_string();
+    spec::deb_header(version.version.as_str(), &release, plan.depends())
 }
 
 /// The fields of deb-control(5).
@@ -157,104 +161,4 @@ impl Archive {
     fn finish(self) -> io::Result<Vec<u8>> {
         self.tar.into_inner()?.finish()
     }
-}
-
-/// A package as it is read back.
-#[derive(Debug)]
-pub struct Package {
-    /// Its name.
-    pub name: String,
-    /// What it brings, and the folders that lead there.
-    pub entries: Vec<Unpacked>,
-}
-
-/// One path of a package that was read.
-#[derive(Debug)]
-pub struct Unpacked {
-    /// The absolute path.
-    pub path: String,
-    /// Permission bits.
-    pub mode: u32,
-    /// The owner.
-    pub user: String,
-    /// The owning group.
-    pub group: String,
-    /// The contents of a file.
-    pub bytes: Option<Vec<u8>>,
-}
-
-impl Package {
-    /// Reads a package of the form that [`build`] writes.
-    ///
-    /// # Errors
-    /// If it is of another form.
-    pub fn read(bytes: &[u8]) -> io::Result<Self> {
-        let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
-        let mut archive = ar::Archive::new(bytes);
-        let mut parts = Vec::new();
-        for wanted in PARTS {
-            let mut part = archive
-                .next_entry()
-                .ok_or_else(|| invalid(format!("there is no {wanted}")))??;
-            if part.header().identifier() != wanted.as_bytes() {
-                return Err(invalid(format!("there is no {wanted} in its place")));
-            }
-            let mut bytes = Vec::new();
-            part.read_to_end(&mut bytes)?;
-            parts.push(bytes);
-        }
-        if archive.next_entry().is_some() {
-            return Err(invalid(format!("there is more than {}", PARTS.join(", "))));
-        }
-        let [_, control, data] = parts.as_slice() else {
-            unreachable!("there are as many as PARTS has");
-        };
-        let control = unpack(control)?
-            .into_iter()
-            .find(|entry| entry.path == "/control")
-            .and_then(|entry| String::from_utf8(entry.bytes?).ok());
-        let name = control
-            .as_deref()
-            .and_then(|text| text.lines().find_map(|line| line.strip_prefix("Package: ")))
-            .ok_or_else(|| invalid("it has no name".to_owned()))?;
-        Ok(Package {
-            name: name.to_owned(),
-            entries: unpack(data)?,
-        })
-    }
-}
-
-fn unpack(compressed: &[u8]) -> io::Result<Vec<Unpacked>> {
-    let mut archive = tar::Archive::new(GzDecoder::new(compressed));
-    let mut entries = Vec::new();
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = entry.path()?.to_string_lossy().into_owned();
-        let is_file = entry.header().entry_type().is_file();
-        if !is_file && !entry.header().entry_type().is_dir() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{path} is neither a file nor a folder"),
-            ));
-        }
-        let word =
-            |name: Result<Option<&str>, _>| name.ok().flatten().unwrap_or_default().to_owned();
-        let (user, group) = (
-            word(entry.header().username()),
-            word(entry.header().groupname()),
-        );
-        let mut bytes = Vec::new();
-        let mode = entry.header().mode()?;
-        if is_file {
-            entry.read_to_end(&mut bytes)?;
-        }
-        entries.push(Unpacked {
-            path: format!("/{}", path.trim_start_matches("./").trim_end_matches('/')),
-            mode,
-            user,
-            group,
-            bytes: is_file.then_some(bytes),
-        });
-    }
-    Ok(entries)
 }

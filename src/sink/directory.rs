@@ -224,9 +224,10 @@ fn replaceable(target: &Path) -> Result<(), Error> {
     if fs::read_dir(target).at(target)?.next().is_none() {
         return Ok(());
     }
-    match verify::directory(target, None) {
-        Ok(findings) if findings.is_empty() => Ok(()),
-        Ok(findings) => refuse(findings),
+    // What its packages hold is no reason to keep them.
+    match verify::sums(target) {
+        Ok(report) if report.findings.is_empty() => Ok(()),
+        Ok(report) => refuse(report.findings),
         Err(_) => refuse(vec![format!("it has no {FILE_NAME} of openclaw-formula")]),
     }
 }

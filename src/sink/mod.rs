@@ -6,5 +6,5 @@ pub mod deb;
 pub mod directory;
 pub mod repository;
 pub mod rpm;
-mod spec;
+pub(crate) mod spec;
 pub mod specfile;

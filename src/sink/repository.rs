@@ -16,8 +16,10 @@ use minijinja::context;
 
 use super::directory::{self, At, Staging};
 use crate::openpgp::{self, Certificate, Signer};
+use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
+use crate::read::printable;
+use crate::read::rpm::Parts;
 use crate::render::Renderer;
-use crate::rpmfile::Parts;
 
 /// What users put into `/etc/yum.repos.d/`.
 pub const REPO_FILE: &str = "openclaw-formula.repo";
@@ -184,6 +186,10 @@ fn not_ours(problem: String) -> Error {
     }
 }
 
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
 /// The packages of a repository, by their file names; none if there is no repository yet.
 fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let entries = match fs::read_dir(directory) {
@@ -198,11 +204,14 @@ fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<
     if entries.is_empty() {
         return Ok(packages);
     }
-    let read = |name: &str| {
-        let path = directory.join(name);
-        fs::read(&path).map_err(|error| not_ours(format!("{}: {error}", path.display())))
+    let folder = Folder::open(directory).at(directory)?;
+    let read = |name: &str, most: u64| {
+        folder.read(Path::new(name), most).map_err(|error| {
+            let path = directory.join(name);
+            not_ours(format!("{}: {error}", shown(&path)))
+        })
     };
-    key.check_text(&read(SIGNATURE)?, &read(INDEX)?)
+    key.check_text(&read(SIGNATURE, MOST_KEY)?, &read(INDEX, MOST_KEY)?)
         .map_err(|reason| {
             let path = directory.join(SIGNATURE);
             not_ours(format!("{}: {reason}", path.display()))
@@ -212,17 +221,17 @@ fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<
         if [METADATA, KEY_FILE, REPO_FILE].contains(&name.as_str()) {
             continue;
         }
-        let shown = directory.join(&name);
+        let path = directory.join(&name);
         if !name.ends_with(".rpm") {
-            return Err(not_ours(format!("{}: not ours", shown.display())));
+            return Err(not_ours(format!("{}: not ours", shown(&path))));
         }
-        let bytes = read(&name)?;
+        let bytes = read(&name, MOST_PACKAGE)?;
         let findings = match Parts::read(&bytes) {
             Ok(parts) => parts.findings(key),
             Err(reason) => vec![reason],
         };
         if let Some(finding) = findings.first() {
-            return Err(not_ours(format!("{}: {finding}", shown.display())));
+            return Err(not_ours(format!("{}: {finding}", shown(&path))));
         }
         packages.insert(name, bytes);
     }
@@ -232,8 +241,13 @@ fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<
 /// What the repository's own `.repo` file says, if it is there.
 fn url_of(directory: &Path) -> Result<Option<Url>, Error> {
     let path = directory.join(REPO_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => text
+    let folder = match Folder::open(directory) {
+        Ok(folder) => folder,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).at(directory).map_err(Error::from),
+    };
+    match folder.read(Path::new(REPO_FILE), MOST_KEY) {
+        Ok(text) => String::from_utf8_lossy(&text)
             .lines()
             .find_map(|line| line.strip_prefix("baseurl="))
             .map(Url::new)

@@ -9,11 +9,12 @@ use rpm::{
     Timestamp,
 };
 
-use super::spec::Spec;
+use super::spec::{self, Spec};
+use crate::manifest::Header;
 use crate::model::PackageVersion;
 use crate::openpgp::{self, Signer};
 use crate::plan::{Plan, package_name};
-use crate::rpmfile::Parts;
+use crate::read::rpm::Parts;
 use crate::tree::{Content, Entry, Host, HostPath, Role};
 
 /// Why there is no package.
@@ -124,8 +125,20 @@ pub fn build(
     }
 }
 
+/// What the package of a host says of itself, for the manifest.
+pub fn header(host: Host, plan: &Plan, version: &PackageVersion) -> Header {
+    let config = |(_, entry): (_, &Entry)| matches!(entry.content, Content::File(_, Role::Config));
+    spec::rpm_header(
+        host,
+        version.version.as_str(),
+        &version.release.number().to_string(),
+        plan.requires(host),
+        plan.tree(host).iter().any(config),
+    )
+}
+
 fn shell(script: &str) -> Scriptlet {
-    Scriptlet::new(script.trim()).prog(vec!["/bin/sh"])
+    Scriptlet::new(script.trim()).prog(vec![spec::SHELL])
 }
 
 fn add(

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::manifest::{Header, Script};
+use crate::plan::package_name;
 use crate::tree::Host;
 
 /// A file of `rpmspec/`.
@@ -41,4 +43,79 @@ impl Spec {
         };
         toml::from_str(text).expect("the files in rpmspec/ are in order")
     }
+}
+
+/// What an RPM requires of rpm itself: names in two parts, SHA-256 of files, paths with a dot.
+const RPM_FEATURES: [&str; 3] = [
+    "rpmlib(CompressedFileNames) <= 3.0.4-1",
+    "rpmlib(FileDigests) <= 4.6.0-1",
+    "rpmlib(PayloadFilesHavePrefix) <= 4.0-1",
+];
+
+/// What the RPM of a host says of itself. `more` is what it requires beyond its file in `rpmspec/`.
+pub(crate) fn rpm_header(
+    host: Host,
+    version: &str,
+    release: &str,
+    more: &[&str],
+    has_config: bool,
+) -> Header {
+    let spec = Spec::of(host);
+    let name = package_name(host);
+    let itself = format!("{name} = {version}-{release}");
+    let config = has_config.then(|| format!("config({name}) = {version}-{release}"));
+    let scripts = [
+        ("post-install", spec.post_install),
+        ("pre-uninstall", spec.pre_uninstall),
+    ];
+    let scripts: Vec<_> = scripts
+        .into_iter()
+        .filter_map(|(when, text)| {
+            Some(Script {
+                when: when.to_owned(),
+                program: SHELL.to_owned(),
+                text: text?.trim().to_owned(),
+            })
+        })
+        .collect();
+    let shell = (!scripts.is_empty()).then(|| SHELL.to_owned());
+    let named = more
+        .iter()
+        .chain(&RPM_FEATURES)
+        .map(|name| (*name).to_owned());
+    let requires = spec.requires.into_iter().chain(named).chain(shell);
+    Header {
+        name,
+        version: version.to_owned(),
+        release: release.to_owned(),
+        arch: "noarch".to_owned(),
+        requires: sorted(requires.chain(config.clone())),
+        provides: sorted(config.into_iter().chain([itself])),
+        scripts,
+    }
+}
+
+/// What runs scripts.
+pub(super) const SHELL: &str = "/bin/sh";
+
+/// What the template's Debian package says of itself. `more` is what it depends on beyond its file
+/// in `rpmspec/`.
+pub(crate) fn deb_header(version: &str, release: &str, more: &[&str]) -> Header {
+    let more = more.iter().map(|name| (*name).to_owned());
+    Header {
+        name: package_name(Host::Template),
+        version: version.to_owned(),
+        release: release.to_owned(),
+        arch: "all".to_owned(),
+        requires: sorted(Spec::of(Host::Template).requires.into_iter().chain(more)),
+        provides: Vec::new(),
+        scripts: Vec::new(),
+    }
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

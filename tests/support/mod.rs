@@ -8,6 +8,7 @@ pub mod bed;
 pub mod browser;
 pub mod configurations;
 pub mod gnupg;
+pub mod package;
 pub mod qubes_box;
 pub mod root;
 pub mod schema;
