@@ -53,7 +53,26 @@ pub const CERTIFICATE_KEY: &str = "/home/user/.openclaw/gateway/tls/gateway-key.
 pub fn config(server: &Server) -> Value {
     let mut config = managed(server);
     merge(&mut config, server.openclaw.to_json());
+    // Last, so that it is after what matters more to who reads it.
+    let mut all = defaults(server);
+    merge(&mut all, config.clone());
+    merge(&mut config, all);
     config
+}
+
+/// What is said even where OpenClaw would do so by itself, so that an apply takes back what an
+/// earlier configuration had, or the qube's user wrote. A configuration may say otherwise.
+fn defaults(server: &Server) -> Value {
+    let mut defaults = json!({ "agents": { "defaults": { "model": { "fallbacks": [] } } } });
+    // OpenClaw has OpenAI index the agent's memory wherever it finds a key or a login for it.
+    if server
+        .providers
+        .iter()
+        .all(|provider| provider.name != "openai")
+    {
+        defaults["memory"] = json!({ "search": { "provider": "none" } });
+    }
+    defaults
 }
 
 /// What the formula sets in it by itself: what is safe first, then the server's providers.
