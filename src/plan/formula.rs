@@ -19,7 +19,21 @@ const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
 const CLIENT_CLEAN: &str = "salt/openclaw/client/clean.sls";
 
 /// The commands of every server.
-const COMMANDS: [&str; 3] = ["openclaw", "openclaw-key", "openclaw-provider"];
+const COMMANDS: [&str; 4] = [
+    "openclaw",
+    "openclaw-key",
+    "openclaw-provider",
+    "openclaw-settings",
+];
+
+/// What those commands share, below `/usr/local/lib/openclaw`.
+pub(super) const MODULES: [&str; 5] = [
+    "configuration.cjs",
+    "environment.cjs",
+    "files.cjs",
+    "keys.cjs",
+    "safety.cjs",
+];
 
 /// Adds the formula.
 pub(super) fn add(
@@ -176,6 +190,11 @@ impl Writer<'_> {
             let path = format!("usr/local/bin/{command}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
             self.put(&format!("files/{path}"), text, 0o755);
+        }
+        for module in MODULES {
+            let path = format!("usr/local/lib/openclaw/{module}");
+            let text = self.render(&format!("templates/qube/{path}"), context! {});
+            self.put(&format!("files/{path}"), text, 0o644);
         }
         for (name, text) in examples {
             let path = format!("files/usr/local/share/openclaw/examples/{name}");

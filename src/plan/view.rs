@@ -11,7 +11,7 @@ use crate::model::{
     Class, Deployment, InterQube, ManagedQube, Mode, Os, Ports, Server, release_of,
 };
 use crate::openclaw;
-use crate::provider::{Need, PROVIDERS, Pin, Provider};
+use crate::provider::{Need, OTHER_KEYS, OtherKey, PROVIDERS, Pin, Provider};
 use crate::tree::Host;
 
 /// The gateway's unit.
@@ -472,16 +472,18 @@ impl<'a> DeploymentView<'a> {
 #[derive(Clone, Debug, Serialize)]
 struct KeyView {
     provider: &'static str,
+    title: &'static str,
     variable: &'static str,
-    prefix: &'static str,
+    prefixes: &'static [&'static str],
 }
 
 impl KeyView {
     fn of(provider: &Provider) -> Option<Self> {
         provider.key.as_ref().map(|key| KeyView {
             provider: provider.name,
+            title: provider.title,
             variable: key.variable,
-            prefix: key.prefix,
+            prefixes: key.prefixes,
         })
     }
 }
@@ -499,6 +501,10 @@ pub(super) struct Common {
     examples: Vec<&'static str>,
     /// The providers that need a key.
     keys: Vec<KeyView>,
+    /// What is known of other services' keys.
+    other_keys: &'static [OtherKey],
+    /// What the commands of a server share.
+    modules: &'static [&'static str],
     /// All providers' names.
     all_providers: String,
     /// Each provider's pins, under its name.
@@ -520,6 +526,8 @@ impl Common {
             ]),
             examples: examples.iter().map(|(name, _)| *name).collect(),
             keys: PROVIDERS.iter().filter_map(KeyView::of).collect(),
+            other_keys: OTHER_KEYS,
+            modules: &super::formula::MODULES,
             all_providers: PROVIDERS
                 .iter()
                 .map(|provider| provider.name)

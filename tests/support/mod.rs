@@ -8,6 +8,8 @@ pub mod bed;
 pub mod browser;
 pub mod configurations;
 pub mod gnupg;
+pub mod home;
+pub mod npm;
 pub mod package;
 pub mod qubes_box;
 pub mod root;

@@ -27,6 +27,7 @@ openclaw-clean-files:
       - /usr/local/bin/openclaw-key
       - /usr/local/bin/openclaw-model
       - /usr/local/bin/openclaw-provider
+      - /usr/local/bin/openclaw-settings
       - /usr/local/lib/cursor-agent
       - /usr/local/lib/ollama
       - /usr/local/lib/openclaw

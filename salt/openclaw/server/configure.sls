@@ -20,7 +20,7 @@ openclaw-configure-workspace:
     - require:
       - file: openclaw-configure-state
 
-# The token and the keys of providers, in variables. What is in it stays.
+# The token, and variables of the user's own. What is in it stays, but for keys of providers.
 openclaw-configure-env:
   file.managed:
     - name: /home/user/.openclaw/.env
@@ -85,8 +85,22 @@ openclaw-configure-certificate:
       - file: openclaw-configure-state
 
 <% endif %>
-# The settings of the configuration. Merged into what is there: other settings of the user stay.
-# Those that are set back are named, not shown: what is in the file may be secret.
+# Keys that are where OpenClaw has all of them, whoever its provider is, go where the gateway gets
+# those of its providers only. No key is shown.
+openclaw-configure-keys:
+  cmd.run:
+    - name: openclaw-key move
+    - runas: user
+    - onlyif: >-
+        grep -qsE
+<% for key in keys %>
+        -e '^\s*(export\s+)?<{ key.variable }>\s*[=:]\s*\S'
+<% endfor %>
+        /home/user/.openclaw/.env /home/user/.config/openclaw/gateway.env
+    - require:
+      - file: openclaw-configure-env
+
+# The settings of the configuration, which anybody may read: there is no secret in them.
 openclaw-configure-settings:
   file.serialize:
     - name: /usr/local/share/openclaw/settings.json
@@ -99,34 +113,19 @@ openclaw-configure-settings:
     - group: root
     - mode: '0644'
     - makedirs: True
-    - dataset: &settings
+    - dataset:
 <{ server.openclaw_json | block_yaml(8) }>
 
-openclaw-configure-set-back:
-  cmd.run:
-    - name: openclaw-provider changes
-    - runas: user
-    - onlyif: openclaw-provider changes | grep -q .
-    - require:
-      - file: openclaw-configure-settings
-
+# They are put into the user's file. Other settings of the user stay, unless they undo what keeps
+# the server safe. What is set back is named, not shown: what is in the file may be secret.
 openclaw-configure-json:
-  file.serialize:
-    - name: /home/user/.openclaw/openclaw.json
-    - serializer: json
-    - serializer_opts:
-      - indent: 2
-      - sort_keys: False
-      - ensure_ascii: False
-    - merge_if_exists: True
-    - show_changes: False
-    - user: user
-    - group: user
-    - mode: '0600'
+  cmd.run:
+    - name: openclaw-settings apply
+    - runas: user
+    - unless: openclaw-settings check
     - require:
       - file: openclaw-configure-state
-      - cmd: openclaw-configure-set-back
-    - dataset: *settings
+      - file: openclaw-configure-settings
 <% for file in server.files %>
 
 openclaw-configure-<{ file.id }>:
@@ -258,7 +257,8 @@ openclaw-configure-restart:
 <% if server.certificate %>
       - cmd: openclaw-configure-certificate
 <% endif %>
-      - file: openclaw-configure-json
+      - cmd: openclaw-configure-keys
+      - cmd: openclaw-configure-json
 <% for file in server.files %>
       - file: openclaw-configure-<{ file.id }>
 <% endfor %>
@@ -282,7 +282,7 @@ openclaw-configure-key:
   test.succeed_without_changes:
     - comment: >-
         The gateway waits for a key. In a terminal of <{ server.name }>: openclaw-key set <{ server.key.provider }>
-    - unless: grep -q '^<{ server.key.variable }>=.' /home/user/.openclaw/.env
+    - unless: test -s /home/user/.openclaw/keys/<{ server.key.provider }>
 <% endif %>
 
 # A service that runs may yet not serve: another program may have its port. The gateway takes up to
@@ -299,7 +299,7 @@ openclaw-configure-answers-<{ service.unit }>:
         journalctl -n 10 -o cat _SYSTEMD_USER_UNIT=<{ service.unit }>; exit 1; }
     - unless: curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>
 <% if server.key and service.unit == "openclaw-gateway.service" %>
-    - onlyif: grep -q '^<{ server.key.variable }>=.' /home/user/.openclaw/.env
+    - onlyif: test -s /home/user/.openclaw/keys/<{ server.key.provider }>
 <% endif %>
     - require:
       - cmd: openclaw-configure-start

@@ -89,9 +89,24 @@ openclaw-install-commands:
         - source: salt://openclaw/files/usr/local/bin/openclaw-key
       - /usr/local/bin/openclaw-provider:
         - source: salt://openclaw/files/usr/local/bin/openclaw-provider
+      - /usr/local/bin/openclaw-settings:
+        - source: salt://openclaw/files/usr/local/bin/openclaw-settings
     - user: root
     - group: root
     - mode: '0755'
+    - makedirs: True
+
+# What those commands share.
+openclaw-install-modules:
+  file.managed:
+    - names:
+<% for module in modules %>
+      - /usr/local/lib/openclaw/<{ module }>:
+        - source: salt://openclaw/files/usr/local/lib/openclaw/<{ module }>
+<% endfor %>
+    - user: root
+    - group: root
+    - mode: '0644'
     - makedirs: True
 
 openclaw-install-examples:
