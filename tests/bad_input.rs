@@ -377,6 +377,18 @@ const REFUSED: &[(&str, &str)] = &[
         "expose_proxy_in_tunnel_mode",
         "[[server]]\nexpose-proxy = true\n",
     ),
+    (
+        "expose_proxy_to_a_network_in_tunnel_mode",
+        "[[server]]\nexpose-proxy = \"network\"\n",
+    ),
+    (
+        "expose_proxy_to_whom",
+        "[[server]]\nexpose-proxy = \"client\"\n",
+    ),
+    (
+        "expose_proxy_to_clients_without_cursor",
+        "[[server]]\nprovider = \"openai\"\nexpose-proxy = \"clients\"\n",
+    ),
     ("tls_in_tunnel_mode", "[[server]]\ntls = true\n"),
     (
         "expose_proxy_without_cursor",
@@ -531,6 +543,10 @@ const WARNED: &[(&str, &str)] = &[
     (
         "warning_open_to_the_internet",
         "[[server]]\nmode = \"network\"\nip = \"192.168.1.50\"\nallow-from = [\"0.0.0.0/0\"]\n",
+    ),
+    (
+        "warning_proxy_open_to_clients",
+        "[[server]]\nclients = [\"work\"]\nexpose-proxy = \"clients\"\n",
     ),
     (
         "warning_open_proxy",

@@ -659,7 +659,8 @@ fn the_forwarder_refuses_what_is_no_port_or_qube() {
 #[test]
 fn systemd_has_nothing_to_say_of_the_units_of_qubes() {
     let built = Built::config(
-        "[[server]]\nprovider = [\"cursor\", \"ollama\", \"openai\"]\nclients = [\"work\"]\n",
+        "[[server]]\nprovider = [\"cursor\", \"ollama\", \"openai\"]\nclients = [\"work\"]\n\
+         expose-proxy = \"clients\"\n",
     );
     let Some(bed) = Bed::qube(Salt::V3007, &built, "openclaw-vm", false) else {
         return;

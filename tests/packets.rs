@@ -201,7 +201,9 @@ impl Meaning {
                     port.map_or(default, |port| port.as_integer().unwrap() as u16)
                 };
                 let providers = server.get("provider");
-                let exposed = server.get("expose-proxy").and_then(toml::Value::as_bool);
+                let exposed = server.get("expose-proxy").is_some_and(|exposed| {
+                    exposed.as_bool() == Some(true) || exposed.as_str() == Some("network")
+                });
                 let ranges = server.get("allow-from").map(|ranges| {
                     let ranges = ranges.as_array().unwrap().iter();
                     ranges
@@ -220,8 +222,7 @@ impl Meaning {
                     gateway: port("gateway", 18789),
                     proxy: port("proxy", PROXY),
                     address: text("ip").unwrap_or("10.137.0.77").parse().unwrap(),
-                    network: (text("mode") == Some("network"))
-                        .then(|| (ranges, exposed.unwrap_or_default())),
+                    network: (text("mode") == Some("network")).then_some((ranges, exposed)),
                 }
             })
             .collect()

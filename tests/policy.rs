@@ -280,14 +280,15 @@ fn is_client(server: &Server, name: &str) -> bool {
     server.clients.iter().any(|client| client.as_str() == name)
 }
 
-/// Whether it is a call for one of the server's ports, to the letter.
+/// Whether it is a call for one of the ports that the server's clients have, to the letter.
 fn serves(server: &Server, service: &str) -> bool {
     let has_proxy = server
         .providers
         .iter()
         .any(|provider| provider.name == "cursor");
+    let exposed = ["clients", "network"].contains(&server.expose_proxy.word());
     service == format!("qubes.ConnectTCP+{}", server.ports.gateway)
-        || has_proxy && service == format!("qubes.ConnectTCP+{}", server.ports.proxy)
+        || has_proxy && exposed && service == format!("qubes.ConnectTCP+{}", server.ports.proxy)
 }
 
 /// The machine, as the stand-in has it.

@@ -81,6 +81,7 @@ fn noise() -> impl Strategy<Value = String> {
             "[\"a\", 1]",
             "\"app\"",
             "\"network\"",
+            "\"clients\"",
             "\"none\"",
             "\"ollama\"",
             "[\"cursor\", \"ollama\"]",

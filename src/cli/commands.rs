@@ -100,7 +100,7 @@ fn check(input: &Input) -> Result<(), Failure> {
 /// A server in one line.
 fn summary(server: &Server) -> String {
     let ports: Vec<_> = server
-        .reachable_ports()
+        .service_ports()
         .iter()
         .map(ToString::to_string)
         .collect();

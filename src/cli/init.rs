@@ -148,14 +148,11 @@ fn write(deployment: &Deployment) -> String {
     );
     let example = Sources::around(Ipv4Addr::new(192, 168, 1, 100)).expect("it is private");
     let usual = server.ip.and_then(Sources::around);
-    let (mode, starts, sources, exposed, tls) = match &server.mode {
-        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false, false),
+    let (mode, starts, sources, tls) = match &server.mode {
+        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false),
         Mode::Network {
-            allow_from,
-            expose_proxy,
-            tls,
-            ..
-        } => ("network", false, allow_from, *expose_proxy, *tls),
+            allow_from, tls, ..
+        } => ("network", false, allow_from, *tls),
     };
     line(
         "\"tunnel\": reachable over qrexec only, from dom0 and from clients.\n\
@@ -178,10 +175,11 @@ fn write(deployment: &Deployment) -> String {
         server.mode.is_tunnel() || usual.as_ref() == Some(sources),
     );
     line(
-        "In network mode: whether the cursor proxy, which has no password, is reachable there too.",
+        "\"off\", \"clients\" or \"network\": who reaches the cursor proxy. It asks for no password, and\n\
+         obeys any web page that is open in a browser there.",
         "expose-proxy",
-        exposed.to_string(),
-        !exposed,
+        quoted(server.expose_proxy.word()),
+        server.expose_proxy == plain.expose_proxy,
     );
     line(
         "In network mode: whether the gateway serves https, with a certificate made in the qube.",

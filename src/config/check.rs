@@ -11,8 +11,8 @@ use super::decode::{Draft, Field, Item, ModeWord, ServerDraft, is_proxied};
 use super::extra;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server, Sources, Tag,
-    release_of,
+    ExposeProxy, InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server,
+    Sources, Tag, release_of,
 };
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
@@ -29,6 +29,7 @@ pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
         model(server, diagnostics);
         ports(server, diagnostics);
         network_mode(server, diagnostics);
+        expose_proxy(server, diagnostics);
         offline(server, diagnostics);
         old_go(server, diagnostics);
         own_names(server, diagnostics);
@@ -137,7 +138,7 @@ fn model(server: &ServerDraft, findings: Findings) {
 }
 
 fn ports(server: &ServerDraft, findings: Findings) {
-    let ports = server.reachable_ports();
+    let ports = server.service_ports();
     if let [(gateway, gateway_at), (proxy, proxy_at)] = ports.as_slice()
         && gateway == proxy
     {
@@ -238,8 +239,17 @@ fn network_mode(server: &ServerDraft, findings: Findings) {
             );
         }
     }
-    if let (Some((true, at)), Some((providers, _))) =
-        (server.expose_proxy.known(), server.providers.known())
+}
+
+/// Who opens the proxy's port is told what that is.
+fn expose_proxy(server: &ServerDraft, findings: Findings) {
+    let Some((exposed, at)) = server.expose_proxy.known() else {
+        return;
+    };
+    if *exposed == ExposeProxy::Off {
+        return;
+    }
+    if let Some((providers, _)) = server.providers.known()
         && !is_proxied(providers)
     {
         findings.push(Diagnostic::error(
@@ -251,30 +261,51 @@ fn network_mode(server: &ServerDraft, findings: Findings) {
                 "leave it out",
             ),
         ));
+        return;
     }
-    if let Some((true, at)) = server.expose_proxy.known() {
-        findings.push(Diagnostic::warning(
-            at.clone(),
-            Invalid::new(
-                "the cursor proxy is open to the network",
-                "no password there",
-                "the proxy has no authentication: whoever reaches its port uses your Cursor \
-                 account and the qube's files",
-                "leave it out, unless every machine of `allow-from` may do so",
+    let (problem, browsers, fix) = match (exposed, server.mode.value) {
+        (ExposeProxy::Network, Some(ModeWord::Tunnel)) => {
+            findings.push(Diagnostic::error(
+                at.clone(),
+                Invalid::new(
+                    "`expose-proxy` for a network without network mode",
+                    "has no meaning here",
+                    "in tunnel mode nothing is reachable from the network",
+                    "write expose-proxy = \"clients\", leave it out, or write mode = \"network\"",
+                ),
+            ));
+            return;
+        }
+        (ExposeProxy::Network, _) => (
+            "the cursor proxy is open to the network, and to clients",
+            "a machine of `allow-from` or of a client",
+            "leave it out, unless every one of them may do so",
+        ),
+        _ => (
+            "the cursor proxy is open to clients",
+            "a client",
+            "leave it out, unless a program in a client needs the proxy itself",
+        ),
+    };
+    findings.push(Diagnostic::warning(
+        at.clone(),
+        Invalid::new(
+            problem,
+            "no password there, and any web page passes",
+            format!(
+                "the proxy checks neither who asks nor from which page: any web page that is open \
+                 in a browser of {browsers} commands it, and so your Cursor account and the \
+                 server's files"
             ),
-        ));
-    }
+            fix,
+        ),
+    ));
 }
 
 /// What only means something in network mode.
 fn tunnel_mode(server: &ServerDraft, findings: Findings) {
     let on = |field: &Field<bool>| field.given && field.value == Some(true);
     for (key, given, at) in [
-        (
-            "expose-proxy",
-            on(&server.expose_proxy),
-            &server.expose_proxy.place,
-        ),
         ("tls", on(&server.tls), &server.tls.place),
         (
             "allow-from",
@@ -653,7 +684,7 @@ fn distinct_dom0_ports(servers: &[ServerDraft], findings: Findings) {
         servers
             .iter()
             .filter(|server| server.mode.value == Some(ModeWord::Tunnel))
-            .map(ServerDraft::reachable_ports),
+            .map(ServerDraft::service_ports),
         |port: &Port| {
             Invalid::new(
                 format!("two servers on dom0's port {port}"),
@@ -672,7 +703,7 @@ fn distinct_client_ports(servers: &[ServerDraft], findings: Findings) {
     let tunnelled = |server: &ServerDraft| server.mode.value == Some(ModeWord::Tunnel);
     let mut taken: HashMap<(&ManagedQube, Port), (&ServerDraft, Place)> = HashMap::new();
     for server in servers {
-        let ports = server.reachable_ports();
+        let ports = server.client_ports();
         for (client, _) in &server.clients {
             for (port, at) in &ports {
                 match taken.entry((client, *port)) {

@@ -9,9 +9,9 @@ use super::options::OptionNodes;
 use super::tree::{Node, Table, Value};
 use crate::diagnostic::{Diagnostic, Place, SourceId};
 use crate::model::{
-    Class, Deployment, ExtraSettings, FixedToken, InterQube, Invalid, Label, ManagedQube, Memory,
-    Mode, ModelRef, Network, Os, PackageVersion, Port, Ports, ProviderRef, ProviderSet, QubeName,
-    Release, Server, Sources, Tag, Version, pick,
+    Class, Deployment, ExposeProxy, ExtraSettings, FixedToken, InterQube, Invalid, Label,
+    ManagedQube, Memory, Mode, ModelRef, Network, Os, PackageVersion, Port, Ports, ProviderRef,
+    ProviderSet, QubeName, Release, Server, Sources, Tag, Version, pick,
 };
 
 /// A setting: its value, where it stands, and whether a person wrote it. A setting that is
@@ -146,7 +146,7 @@ pub(super) struct ServerDraft {
     pub mode: Field<ModeWord>,
     pub start_on_connect: Field<bool>,
     pub allow_from: Field<Vec<Item<Network>>>,
-    pub expose_proxy: Field<bool>,
+    pub expose_proxy: Field<ExposeProxy>,
     pub tls: Field<bool>,
     pub providers: Field<ProviderSet>,
     /// The model's text: what it means depends on the providers.
@@ -169,12 +169,22 @@ pub(super) struct ServerDraft {
 }
 
 impl ServerDraft {
-    /// The ports that others may reach, with the places of the settings.
-    pub fn reachable_ports(&self) -> Vec<(Port, Place)> {
+    /// The ports of the services, which dom0 reaches, with the places of the settings.
+    pub fn service_ports(&self) -> Vec<(Port, Place)> {
+        self.ports_with_proxy(true)
+    }
+
+    /// The ports that clients reach, with the places of the settings.
+    pub fn client_ports(&self) -> Vec<(Port, Place)> {
+        let exposed = self.expose_proxy.value;
+        self.ports_with_proxy(exposed.is_some_and(|exposed| exposed >= ExposeProxy::Clients))
+    }
+
+    fn ports_with_proxy(&self, with_proxy: bool) -> Vec<(Port, Place)> {
         let proxied = self.providers.value.as_ref().is_some_and(is_proxied);
         [
             Some(&self.gateway_port),
-            proxied.then_some(&self.proxy_port),
+            (with_proxy && proxied).then_some(&self.proxy_port),
         ]
         .into_iter()
         .flatten()
@@ -212,7 +222,6 @@ impl ServerDraft {
                         }
                         None => Sources::around(ip?),
                     }?,
-                    expose_proxy: self.expose_proxy.value?,
                     tls: self.tls.value?,
                 },
             },
@@ -222,6 +231,7 @@ impl ServerDraft {
                 proxy: self.proxy_port.value?,
                 gateway: self.gateway_port.value?,
             },
+            expose_proxy: self.expose_proxy.value?,
             clients: self.clients.into_iter().map(|(client, _)| client).collect(),
             client_tag: self.client_tag.value?,
             tags: self.tags.into_iter().map(|(tag, _)| tag).collect(),
@@ -483,8 +493,8 @@ impl Decoder<'_> {
                 decoder.filled_list(node, "allow-from", ALLOW_FROM_EMPTY)
             }),
             expose_proxy: self
-                .boolean(find("expose-proxy"), "expose-proxy", &head)
-                .or(false),
+                .expose_proxy(find("expose-proxy"), &head)
+                .or(ExposeProxy::Off),
             tls: self.boolean(find("tls"), "tls", &head).or(false),
             providers,
             model: self.string(find("model"), "model", &head),
@@ -703,6 +713,15 @@ impl Decoder<'_> {
                 );
                 None
             }
+        })
+    }
+
+    /// A word, or what earlier versions took: true for the network, and false.
+    fn expose_proxy(&mut self, node: Option<&Node>, head: &Place) -> Field<ExposeProxy> {
+        self.field(node, head, |decoder, node| match node.value {
+            Value::Boolean(true) => Some(ExposeProxy::Network),
+            Value::Boolean(false) => Some(ExposeProxy::Off),
+            _ => decoder.parse(node, "expose-proxy"),
         })
     }
 

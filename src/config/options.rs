@@ -79,8 +79,8 @@ pub struct Options {
     /// for several [default: private ones]
     #[arg(long, value_name = "RANGE", value_delimiter = ',')]
     pub allow_from: Vec<String>,
-    /// true or false: whether network mode exposes the cursor proxy too [default: false]
-    #[arg(long, value_name = "BOOLEAN")]
+    /// off, clients or network: who reaches the cursor proxy, which obeys any web page [default: off]
+    #[arg(long, value_name = "SETTING")]
     pub expose_proxy: Option<String>,
     /// true or false: whether network mode serves https, with a certificate made in the qube
     /// [default: false]
@@ -107,6 +107,7 @@ enum Kind {
     Text,
     Integer,
     Boolean,
+    BooleanOrText,
     List,
 }
 
@@ -114,7 +115,7 @@ impl Options {
     /// The command line that these options stand for, and what makes their nodes once the line
     /// has its id.
     pub(super) fn nodes(&self) -> (String, impl FnOnce(SourceId) -> OptionNodes) {
-        use Kind::{Boolean, Integer, List, Text};
+        use Kind::{Boolean, BooleanOrText, Integer, List, Text};
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
         let server = [
             ("name", "--vm", Text, one(&self.vm)),
@@ -150,7 +151,7 @@ impl Options {
             (
                 "expose-proxy",
                 "--expose-proxy",
-                Boolean,
+                BooleanOrText,
                 one(&self.expose_proxy),
             ),
             ("tls", "--tls", Boolean, one(&self.tls)),
@@ -250,7 +251,7 @@ fn scalar(kind: Kind, text: String) -> Value {
             Ok(number) => Value::Integer(Some(number)),
             Err(_) => Value::Text(text),
         },
-        Kind::Boolean => match text.as_str() {
+        Kind::Boolean | Kind::BooleanOrText => match text.as_str() {
             "true" => Value::Boolean(true),
             "false" => Value::Boolean(false),
             _ => Value::Text(text),

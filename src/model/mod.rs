@@ -120,8 +120,6 @@ pub enum Mode {
         address: Ipv4Addr,
         /// From where it takes connections.
         allow_from: Sources,
-        /// Whether the cursor proxy, which has no authentication, is reachable there too.
-        expose_proxy: bool,
         /// Whether the gateway speaks TLS, with a certificate made in the qube.
         tls: bool,
     },
@@ -173,6 +171,37 @@ choice!(InterQube, "an inter-qube setting", "`off`, `ask` or `allow`", {
     "allow" => InterQube::Allow,
 });
 
+/// Who reaches the cursor proxy beside the server's own qube and dom0. The proxy asks for no
+/// password, and does not look at where a request comes from, so that a web page in any browser
+/// that reaches its port can command it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExposeProxy {
+    /// Nobody.
+    Off,
+    /// The server's clients.
+    Clients,
+    /// The server's clients, and in network mode who may reach the gateway there.
+    Network,
+}
+
+impl ExposeProxy {
+    /// The word for it in a configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            ExposeProxy::Off => "off",
+            ExposeProxy::Clients => "clients",
+            ExposeProxy::Network => "network",
+        }
+    }
+}
+
+choice!(ExposeProxy, "a setting of who reaches the proxy", "`off`, `clients` or `network`", {
+    "off" => ExposeProxy::Off,
+    "clients" => ExposeProxy::Clients,
+    "network" => ExposeProxy::Network,
+});
+
 /// One qube that runs OpenClaw.
 #[derive(Clone, Debug, Serialize)]
 pub struct Server {
@@ -202,6 +231,8 @@ pub struct Server {
     pub model: ModelRef,
     /// Where its services listen.
     pub ports: Ports,
+    /// Who reaches the cursor proxy.
+    pub expose_proxy: ExposeProxy,
     /// The qubes that may use it.
     pub clients: Vec<ManagedQube>,
     /// The tag that makes a qube a client of this server.
@@ -244,6 +275,7 @@ impl Server {
             model: ModelRef::default_of(providers.primary()),
             providers,
             ports: Ports::default(),
+            expose_proxy: ExposeProxy::Off,
             clients: Vec::new(),
             client_tag: Tag::client(),
             tags: Vec::new(),
@@ -255,10 +287,24 @@ impl Server {
         }
     }
 
-    /// The ports on which others may reach the server, ascending.
-    pub fn reachable_ports(&self) -> Vec<Port> {
+    /// The ports of its services, which dom0 reaches, ascending.
+    pub fn service_ports(&self) -> Vec<Port> {
+        self.ports_with_proxy(true)
+    }
+
+    /// The ports that its clients reach, ascending.
+    pub fn client_ports(&self) -> Vec<Port> {
+        self.ports_with_proxy(self.expose_proxy >= ExposeProxy::Clients)
+    }
+
+    /// The ports that the network reaches in network mode, ascending.
+    pub fn network_ports(&self) -> Vec<Port> {
+        self.ports_with_proxy(self.expose_proxy == ExposeProxy::Network)
+    }
+
+    fn ports_with_proxy(&self, with_proxy: bool) -> Vec<Port> {
         let mut ports = vec![self.ports.gateway];
-        if self.has_proxy() {
+        if with_proxy && self.has_proxy() {
             ports.push(self.ports.proxy);
         }
         ports.sort();

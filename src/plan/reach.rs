@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Deployment, InterQube, Mode, Network, Server};
+use crate::model::{Deployment, ExposeProxy, InterQube, Mode, Network, Port, Server};
 
 /// What becomes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -142,15 +142,24 @@ pub struct Row<'a> {
     pub decisions: BTreeMap<What, Decision>,
 }
 
+/// A host whose loopback ports lead to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loopback<'a> {
+    /// dom0, or a client.
+    pub host: &'a str,
+    /// The ports, there and in the server.
+    pub ports: Vec<u16>,
+}
+
 /// All about one server.
 #[derive(Clone, Debug, Serialize)]
 pub struct ServerReach<'a> {
     /// The server's name.
     pub name: &'a str,
-    /// The ports on which it is reached.
+    /// The ports of its services.
     pub ports: Vec<u16>,
-    /// Where the same ports on loopback lead to it.
-    pub on_loopback_in: Vec<&'a str>,
+    /// Where ports on loopback lead to the same ports of the server.
+    pub on_loopback: Vec<Loopback<'a>>,
     /// Who may do what in it.
     pub to: Vec<Row<'a>>,
     /// What it may do elsewhere.
@@ -185,6 +194,15 @@ fn files(setting: InterQube) -> Decision {
     }
 }
 
+/// What becomes of a connection to the proxy by those that this setting opens it to.
+fn proxy(server: &Server, opened_by: ExposeProxy) -> Decision {
+    if server.expose_proxy >= opened_by {
+        Decision::Allow
+    } else {
+        Decision::Deny
+    }
+}
+
 /// The ports of a server, as columns.
 fn ports(server: &Server) -> Vec<What> {
     if server.has_proxy() {
@@ -208,7 +226,8 @@ fn to(server: &Server) -> Vec<Row<'_>> {
     let columns: Vec<_> = ports.iter().copied().chain(What::OTHERS).collect();
     let client = |setting: InterQube| {
         move |what| match what {
-            What::Gateway | What::Proxy => Decision::Allow,
+            What::Gateway => Decision::Allow,
+            What::Proxy => proxy(server, ExposeProxy::Clients),
             What::Shell => shell(setting),
             What::Programs => Decision::Qubes,
             What::Files => files(setting),
@@ -239,12 +258,7 @@ fn to(server: &Server) -> Vec<Row<'_>> {
         What::Programs | What::Files => Decision::Qubes,
         _ => Decision::Deny,
     }));
-    if let Mode::Network {
-        allow_from,
-        expose_proxy,
-        ..
-    } = &server.mode
-    {
+    if let Mode::Network { allow_from, .. } = &server.mode {
         for range in allow_from.iter() {
             let who = Who::Addresses {
                 name: range,
@@ -252,7 +266,7 @@ fn to(server: &Server) -> Vec<Row<'_>> {
             };
             rows.push(row(who, &ports, |what| match what {
                 What::Gateway => Decision::Allow,
-                What::Proxy if *expose_proxy => Decision::Allow,
+                What::Proxy => proxy(server, ExposeProxy::Network),
                 _ => Decision::Deny,
             }));
         }
@@ -286,16 +300,20 @@ fn from(server: &Server) -> Vec<Row<'_>> {
 
 impl<'a> ServerReach<'a> {
     fn new(server: &'a Server) -> Self {
-        let dom0 = server.mode.is_tunnel().then_some("dom0");
-        let clients = server.clients.iter().map(|client| client.as_str());
+        let numbers =
+            |ports: Vec<Port>| -> Vec<u16> { ports.iter().map(|port| port.number()).collect() };
+        let dom0 = server.mode.is_tunnel().then(|| Loopback {
+            host: "dom0",
+            ports: numbers(server.service_ports()),
+        });
+        let clients = server.clients.iter().map(|client| Loopback {
+            host: client.as_str(),
+            ports: numbers(server.client_ports()),
+        });
         ServerReach {
             name: server.name.as_str(),
-            ports: server
-                .reachable_ports()
-                .iter()
-                .map(|port| port.number())
-                .collect(),
-            on_loopback_in: dom0.into_iter().chain(clients).collect(),
+            ports: numbers(server.service_ports()),
+            on_loopback: dom0.into_iter().chain(clients).collect(),
             to: to(server),
             from: from(server),
             server,
@@ -355,16 +373,21 @@ impl<'a> Reach<'a> {
             text.push('\n');
             text += &server.table(format!("From {name} to"), &server.from);
             text.push('\n');
-            if !server.on_loopback_in.is_empty() {
-                let addresses: Vec<_> = server
+            // One line for all hosts that have the same ports.
+            for same in server
+                .on_loopback
+                .chunk_by(|one, other| one.ports == other.ports)
+            {
+                let addresses: Vec<_> = same[0]
                     .ports
                     .iter()
                     .map(|port| format!("127.0.0.1:{port}"))
                     .collect();
+                let hosts: Vec<_> = same.iter().map(|loopback| loopback.host).collect();
                 text += &format!(
                     "To {name} leads {} in {}\n\n",
                     addresses.join(" and "),
-                    server.on_loopback_in.join(", "),
+                    hosts.join(", "),
                 );
             }
         }

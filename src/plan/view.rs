@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{debian_package_file, package_file};
 use crate::model::{
-    Class, Deployment, InterQube, ManagedQube, Mode, Os, Ports, Server, release_of,
+    Class, Deployment, ExposeProxy, InterQube, ManagedQube, Mode, Os, Port, Ports, Server,
+    release_of,
 };
 use crate::openclaw;
 use crate::provider::{Need, OTHER_KEYS, OtherKey, PROVIDERS, Pin, Provider};
@@ -65,7 +66,8 @@ pub(super) struct ServerView<'a> {
     mode: &'static str,
     providers: String,
     tags: Vec<&'a str>,
-    ports: Vec<u16>,
+    /// Those that its clients reach.
+    client_ports: Vec<u16>,
     gateway_port: u16,
     /// How the gateway's URLs begin.
     scheme: &'static str,
@@ -137,26 +139,14 @@ impl<'a> ServerView<'a> {
             .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
             .chain([GATEWAY_UNIT])
             .collect();
-        let (opening, exposed) = match &server.mode {
-            Mode::Tunnel { .. } => (None, false),
-            Mode::Network {
-                allow_from,
-                expose_proxy,
-                ..
-            } => (
-                Some(Opening {
-                    sources: allow_from.iter().map(|range| range.to_string()).collect(),
-                    ports: server
-                        .reachable_ports()
-                        .into_iter()
-                        .filter(|port| *port == server.ports.gateway || *expose_proxy)
-                        .map(|port| port.number())
-                        .collect(),
-                }),
-                *expose_proxy,
-            ),
+        let opening = match &server.mode {
+            Mode::Tunnel { .. } => None,
+            Mode::Network { allow_from, .. } => Some(Opening {
+                sources: allow_from.iter().map(|range| range.to_string()).collect(),
+                ports: numbers(&server.network_ports()),
+            }),
         };
-        let fence = if server.has_proxy() && !exposed {
+        let fence = if server.has_proxy() && server.expose_proxy != ExposeProxy::Network {
             fence(&server.ports)
         } else {
             Vec::new()
@@ -181,7 +171,7 @@ impl<'a> ServerView<'a> {
             tags: std::iter::once(Server::TAG)
                 .chain(server.tags.iter().map(|tag| tag.as_str()))
                 .collect(),
-            ports: numbers(server),
+            client_ports: numbers(&server.client_ports()),
             gateway_port: server.ports.gateway.number(),
             scheme: server.mode.scheme(),
             certificate: server.mode.has_tls().then_some(Certificate {
@@ -268,12 +258,8 @@ fn fence(ports: &Ports) -> Vec<u16> {
     fence
 }
 
-fn numbers(server: &Server) -> Vec<u16> {
-    server
-        .reachable_ports()
-        .into_iter()
-        .map(|port| port.number())
-        .collect()
+fn numbers(ports: &[Port]) -> Vec<u16> {
+    ports.iter().map(|port| port.number()).collect()
 }
 
 /// What every server needs from the distribution.
@@ -378,12 +364,14 @@ impl<'a> ClientView<'a> {
         let forwards: Vec<_> = servers
             .iter()
             .flat_map(|server| {
-                numbers(server).into_iter().map(|port| Forward {
-                    port,
-                    server: server.name.as_str(),
-                    dashboard: port == server.ports.gateway.number(),
-                    scheme: server.mode.scheme(),
-                })
+                numbers(&server.client_ports())
+                    .into_iter()
+                    .map(|port| Forward {
+                        port,
+                        server: server.name.as_str(),
+                        dashboard: port == server.ports.gateway.number(),
+                        scheme: server.mode.scheme(),
+                    })
             })
             .collect();
         let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
@@ -436,7 +424,7 @@ impl<'a> DeploymentView<'a> {
             tunnels: deployment
                 .tunnelled()
                 .flat_map(|server| {
-                    numbers(server)
+                    numbers(&server.service_ports())
                         .into_iter()
                         .map(|port| Tunnel::new(server, port))
                 })

@@ -14,6 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 pub const OPEN: &str = r#"[[server]]
 name = "one"
 clients = ["work", "personal"]
+expose-proxy = "clients"
 inter-qube = "allow"
 inter-qube-to-clients = "ask"
 
@@ -175,11 +176,15 @@ fn mode() -> impl Strategy<Value = Reached> {
     let network = (
         address,
         prop::option::weighted(0.7, ranges()),
-        prop::option::of(any::<bool>()),
+        exposed(&["true", "\"network\"", "\"clients\"", "\"off\"", "false"]),
         prop::option::of(any::<bool>()),
     );
     prop_oneof![
-        prop::option::of(any::<bool>()).prop_map(Reached::Tunnel),
+        (
+            prop::option::of(any::<bool>()),
+            exposed(&["\"off\"", "\"clients\"", "false"])
+        )
+            .prop_map(|(starts, proxy)| Reached::Tunnel { starts, proxy }),
         network.prop_map(|(subnet, sources, proxy, tls)| Reached::Network {
             subnet,
             sources,
@@ -189,13 +194,21 @@ fn mode() -> impl Strategy<Value = Reached> {
     ]
 }
 
+/// Who reaches the cursor proxy, as it may be written.
+fn exposed(words: &'static [&'static str]) -> impl Strategy<Value = Option<&'static str>> {
+    prop::option::of(prop::sample::select(words))
+}
+
 #[derive(Clone, Debug)]
 enum Reached {
-    Tunnel(Option<bool>),
+    Tunnel {
+        starts: Option<bool>,
+        proxy: Option<&'static str>,
+    },
     Network {
         subnet: &'static str,
         sources: Option<Vec<String>>,
-        proxy: Option<bool>,
+        proxy: Option<&'static str>,
         tls: Option<bool>,
     },
 }
@@ -206,8 +219,15 @@ impl Reached {
         let key = |name: &str, value: Option<bool>| {
             value.map_or(String::new(), |value| format!("{name} = {value}\n"))
         };
+        let exposed = |proxy: Option<&str>| {
+            // Without the proxy, nothing can be opened.
+            let proxy = proxy.filter(|proxy| cursor || ["\"off\"", "false"].contains(proxy));
+            proxy.map_or(String::new(), |proxy| format!("expose-proxy = {proxy}\n"))
+        };
         match self {
-            Reached::Tunnel(starts) => key("start-on-connect", *starts),
+            Reached::Tunnel { starts, proxy } => {
+                key("start-on-connect", *starts) + &exposed(*proxy)
+            }
             Reached::Network {
                 subnet,
                 sources,
@@ -220,7 +240,7 @@ impl Reached {
                 format!(
                     "mode = \"network\"\nip = \"{subnet}.{}\"\n{sources}{}{}",
                     number + 100,
-                    key("expose-proxy", proxy.map(|proxy| proxy && cursor)),
+                    exposed(*proxy),
                     key("tls", *tls),
                 )
             }
@@ -310,7 +330,7 @@ pub fn valid() -> impl Strategy<Value = String> {
             text += &format!("inter-qube = {into:?}\ninter-qube-to-clients = {out:?}\n");
             let (initial, max, autostart) = memory;
             // The one provider that answers without a network.
-            if providers == ["ollama"] && matches!(reached, Reached::Tunnel(_)) && !autostart {
+            if providers == ["ollama"] && matches!(reached, Reached::Tunnel { .. }) && !autostart {
                 text += "netvm = \"none\"\n";
             }
             text += &format!("memory = {initial}\nmax-memory = {max}\nautostart = {autostart}\n");
