@@ -23,6 +23,7 @@ pub mod provider;
 pub mod read;
 pub mod render;
 pub mod sbom;
+pub mod services;
 pub mod sink;
 pub mod tree;
 pub mod verify;

@@ -382,6 +382,14 @@ const REFUSED: &[(&str, &str)] = &[
         "[[server]]\nexpose-proxy = \"network\"\n",
     ),
     (
+        "tag_of_the_formula",
+        "[[server]]\ntags = [\"openclaw-no-network\"]\n",
+    ),
+    (
+        "client_tag_of_the_formula",
+        "[[server]]\nclient-tag = \"openclaw-no-network\"\n",
+    ),
+    (
         "expose_proxy_to_whom",
         "[[server]]\nexpose-proxy = \"client\"\n",
     ),

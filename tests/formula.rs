@@ -15,6 +15,7 @@ fn fails_without_qube(server: &str, id: &str) -> bool {
     let create = format!("openclaw-create-{server}");
     let network = format!("openclaw-network-{server}");
     id == create
+        || id == format!("{create}-devices")
         || id == format!("{create}-failed")
         || id == format!("{create}-start")
         || id == network
@@ -39,6 +40,15 @@ fn assert_machine(model: &Value, servers: &[Value]) {
         }
         assert_eq!(qube["label"], server["label"]);
         is("netvm", server["netvm"].clone());
+        assert!(
+            qube["prefs"]
+                .as_object()
+                .unwrap()
+                .contains_key("default_dispvm"),
+            "{qube:#}"
+        );
+        is("default_dispvm", Value::Null);
+        is("devices_denied", "*******".into());
         is("memory", server["memory"]["initial"].clone());
         is("maxmem", server["memory"]["max"].clone());
         is("ip", server["ip"].clone());
@@ -63,6 +73,9 @@ fn assert_machine(model: &Value, servers: &[Value]) {
             tags
         };
         let mut expected = vec!["openclaw-server".to_owned()];
+        if server["netvm"].is_null() {
+            expected.push("openclaw-no-network".to_owned());
+        }
         expected.extend(
             server["tags"]
                 .as_array()
@@ -152,9 +165,12 @@ fn lives_in_dom0(salt: Salt, example: &str) {
             "{verify:?}"
         );
     }
-    let mut places = vec!["664 root qubes /etc/qubes/policy.d/50-openclaw.policy"];
+    let mut places = vec![
+        "664 root qubes /etc/qubes/policy.d/32-openclaw.policy",
+        "664 root qubes /etc/qubes/policy.d/50-openclaw.policy",
+    ];
     if servers.iter().any(|server| server["inter_qube"] == "ask") {
-        places.push("664 root qubes /etc/qubes/policy.d/30-openclaw-inter-vm.policy");
+        places.push("664 root qubes /etc/qubes/policy.d/31-openclaw-inter-vm.policy");
     }
     if !tunnel_ports(&servers).is_empty() {
         places.extend([
@@ -593,7 +609,7 @@ fn another_mode_leaves_nothing_of_the_old_one() {
 fn inter_qube_access_comes_and_goes() {
     let ask = Built::config(&format!("{DEFAULT}inter-qube = \"ask\"\n"));
     let off = Built::config(&format!("{DEFAULT}[package]\nrelease = 2\n"));
-    let path = "/etc/qubes/policy.d/30-openclaw-inter-vm.policy";
+    let path = "/etc/qubes/policy.d/31-openclaw-inter-vm.policy";
     let Some(bed) = Bed::dom0(Salt::V3007, &ask) else {
         return;
     };
@@ -606,8 +622,8 @@ fn inter_qube_access_comes_and_goes() {
     let before = state();
     let source = format!("/srv/formulas/base/openclaw-formula/openclaw/dom0/files{policy}");
     bed.must(&format!(
-        "cd {source} && cp 50-openclaw.policy /tmp/good && \
-         echo 'qubes.ConnectTCP * work vault deny # of mine' >> 50-openclaw.policy"
+        "cd {source} && cp 32-openclaw.policy /tmp/good && \
+         echo 'qubes.ConnectTCP * work vault deny # of mine' >> 32-openclaw.policy"
     ));
     let applied = bed.apply("openclaw.policy", false);
     assert_failed(&applied, "openclaw-policy", "check_cmd execution failed");
@@ -616,10 +632,10 @@ fn inter_qube_access_comes_and_goes() {
     assert_eq!(state(), before);
 
     // A good one takes the place of the old one whole: it is another file.
-    let inode = || bed.must(&format!("stat --format=%i {policy}/50-openclaw.policy"));
+    let inode = || bed.must(&format!("stat --format=%i {policy}/32-openclaw.policy"));
     let old = inode();
     bed.must(&format!(
-        "echo '# of mine' >> /tmp/good && mv /tmp/good {source}/50-openclaw.policy"
+        "echo '# of mine' >> /tmp/good && mv /tmp/good {source}/32-openclaw.policy"
     ));
     bed.apply("openclaw.policy", false).succeeded();
     assert_ne!(inode(), old);
@@ -627,6 +643,76 @@ fn inter_qube_access_comes_and_goes() {
     bed.install(&off);
     bed.apply("openclaw.policy", false).succeeded();
     assert!(!bed.has(path));
+}
+
+#[test]
+fn the_policy_of_an_earlier_release_makes_room() {
+    let ask = Built::config(&format!("{DEFAULT}inter-qube = \"ask\"\n"));
+    let Some(bed) = Bed::dom0(Salt::V3007, &ask) else {
+        return;
+    };
+    let policy = "/etc/qubes/policy.d";
+    bed.must(&format!(
+        "cd {policy} && \
+         echo 'qubes.VMShell * work openclaw-vm allow' > 30-openclaw-inter-vm.policy && \
+         echo 'qubes.VMShell * openclaw-vm * deny' > 50-openclaw.policy"
+    ));
+    let files = || bed.must(&format!("cd {policy} && ls *openclaw*"));
+    let state = || bed.must(&format!("cd {policy} && ls -li && cat *"));
+
+    // An apply that fails at the new denials leaves the old ones.
+    let source = format!("/srv/formulas/base/openclaw-formula/openclaw/dom0/files{policy}");
+    bed.must(&format!("cd {source} && cp 32-openclaw.policy /tmp/good"));
+    bed.must(&format!("echo nonsense >> {source}/32-openclaw.policy"));
+    let before = state();
+    bed.apply("openclaw.policy", false).failures();
+    assert_eq!(state(), before);
+    bed.must(&format!("mv /tmp/good {source}/32-openclaw.policy"));
+
+    // One that fails later has the new ones beside the old ones.
+    bed.must(&format!("cd {source} && cp 50-openclaw.policy /tmp/good"));
+    bed.must(&format!("echo nonsense >> {source}/50-openclaw.policy"));
+    bed.apply("openclaw.policy", false).failures();
+    assert!(
+        bed.must(&format!("cat {policy}/50-openclaw.policy"))
+            == "qubes.VMShell * openclaw-vm * deny\n"
+    );
+    assert!(bed.has(&format!("{policy}/32-openclaw.policy")));
+    bed.must(&format!("mv /tmp/good {source}/50-openclaw.policy"));
+
+    bed.apply("openclaw.policy", false).succeeded();
+    assert_eq!(
+        files(),
+        "31-openclaw-inter-vm.policy\n32-openclaw.policy\n50-openclaw.policy\n"
+    );
+    for name in ["32-openclaw.policy", "50-openclaw.policy"] {
+        bed.must(&format!("cmp {source}/{name} {policy}/{name}"));
+    }
+    bed.apply("openclaw.policy", false).succeeded().unchanged();
+
+    bed.must(&format!("touch {policy}/30-openclaw-inter-vm.policy"));
+    bed.apply("openclaw.clean", false).succeeded();
+    assert!(!bed.must(&format!("ls {policy}")).contains("openclaw"));
+}
+
+#[test]
+fn a_server_that_gets_a_network_is_not_held_as_one_without() {
+    let offline = "[[server]]\nprovider = \"ollama\"\nnetvm = \"none\"\n";
+    let online = "[[server]]\nprovider = \"ollama\"\n[package]\nrelease = 2\n";
+    let (offline, online) = (Built::config(offline), Built::config(online));
+    let Some(bed) = Bed::dom0(Salt::V3007, &offline) else {
+        return;
+    };
+    bed.apply("openclaw.create", false).succeeded();
+    assert_machine(&bed.model(), &offline.servers());
+
+    // What a person changed comes back.
+    bed.must("qvm-prefs openclaw-vm default_dispvm default-dvm");
+    bed.must("qvm-prefs openclaw-vm devices_denied u07****");
+    bed.install(&online);
+    bed.apply("openclaw.create", false).succeeded();
+    assert_machine(&bed.model(), &online.servers());
+    bed.apply("openclaw.create", false).succeeded().unchanged();
 }
 
 #[test]

@@ -68,6 +68,8 @@ openclaw-create-<{ server.name }>:
     - prefs:
       - label: <{ server.label }>
       - netvm: '<{ server.netvm or "none" }>'
+      # It can ask for no disposable, which would have a network and no limit of its own.
+      - default_dispvm: none
 <% if server.ip %>
       - ip: <{ server.ip }>
 <% endif %>
@@ -82,6 +84,20 @@ openclaw-create-<{ server.name }>:
 <% for tag in server.tags %>
         - '<{ tag }>'
 <% endfor %>
+<% if server.netvm %>
+      - del:
+        - openclaw-no-network
+<% endif %>
+
+# No device can be attached to it by hand. The module above knows this preference since release
+# 4.3.6 only, and earlier ones pass over it in silence; Qubes R4.2 has no such preference.
+openclaw-create-<{ server.name }>-devices:
+  cmd.run:
+    - name: qvm-prefs <{ server.name }> devices_denied '*******'
+    - onlyif: qvm-prefs <{ server.name }> devices_denied
+    - unless: test "$(qvm-prefs <{ server.name }> devices_denied)" = '*******'
+    - require:
+      - qvm: openclaw-create-<{ server.name }>
 
 openclaw-create-<{ server.name }>-failed:
   test.fail_without_changes:

@@ -9,18 +9,31 @@
 
 openclaw-policy:
   file.managed:
+    - name: /etc/qubes/policy.d/32-openclaw.policy
+    - source: salt://openclaw/dom0/files/etc/qubes/policy.d/32-openclaw.policy
+    - user: root
+    - group: qubes
+    - mode: '0664'
+    - check_cmd: qubes-policy-lint
+
+# In earlier releases this file had what 32-openclaw.policy has now, so it is replaced only when that
+# one is in place.
+openclaw-policy-dom0:
+  file.managed:
     - name: /etc/qubes/policy.d/50-openclaw.policy
     - source: salt://openclaw/dom0/files/etc/qubes/policy.d/50-openclaw.policy
     - user: root
     - group: qubes
     - mode: '0664'
     - check_cmd: qubes-policy-lint
+    - require:
+      - file: openclaw-policy
 
 openclaw-policy-inter-vm:
 <% if inter_qube %>
   file.managed:
-    - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
-    - source: salt://openclaw/dom0/files/etc/qubes/policy.d/30-openclaw-inter-vm.policy
+    - name: /etc/qubes/policy.d/31-openclaw-inter-vm.policy
+    - source: salt://openclaw/dom0/files/etc/qubes/policy.d/31-openclaw-inter-vm.policy
     - user: root
     - group: qubes
     - mode: '0664'
@@ -29,8 +42,15 @@ openclaw-policy-inter-vm:
       - file: openclaw-policy
 <% else %>
   file.absent:
-    - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+    - name: /etc/qubes/policy.d/31-openclaw-inter-vm.policy
 <% endif %>
+
+# The name of that file in earlier releases. It came before your own rules in 30-user.policy.
+openclaw-policy-inter-vm-before:
+  file.absent:
+    - name: /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+    - require:
+      - file: openclaw-policy
 
 # Clients of earlier configurations lose the tags that they had from there. A tag that a person set
 # on another qube stays.

@@ -515,6 +515,20 @@ fn tags(server: &ServerDraft, findings: Findings) {
     let Some((client_tag, client_at)) = server.client_tag.known() else {
         return;
     };
+    let of_formula = std::iter::once((client_tag, client_at))
+        .chain(server.tags.iter().map(|(tag, at)| (tag, at)))
+        .filter(|(tag, _)| tag.as_str() == Server::NO_NETWORK_TAG);
+    for (tag, at) in of_formula {
+        findings.push(Diagnostic::error(
+            at.clone(),
+            Invalid::new(
+                format!("the tag {tag}, which is the formula's own"),
+                "set by the formula",
+                format!("{tag} is on the servers without a netvm, and on no other qube"),
+                "leave it out, or write another tag",
+            ),
+        ));
+    }
     if client_tag.as_str() == Server::TAG {
         findings.push(Diagnostic::error(
             client_at.clone(),

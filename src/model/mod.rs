@@ -255,6 +255,9 @@ impl Server {
     /// The tag that every server carries.
     pub const TAG: &'static str = "openclaw-server";
 
+    /// The tag that a server without a netvm carries beside it. Rules by tag hold its disposables.
+    pub const NO_NETWORK_TAG: &'static str = "openclaw-no-network";
+
     /// The server that the seed describes, with these providers.
     pub fn standard(providers: ProviderSet) -> Self {
         let class = Class::Standalone;

@@ -5,6 +5,7 @@
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
+use super::policy::PolicyView;
 use super::view::{ClientView, Common, DeploymentView, ServerView};
 use super::{FORMULA, FORMULA_ROOT};
 use crate::model::Deployment;
@@ -150,12 +151,15 @@ impl Writer<'_> {
     }
 
     fn dom0_files(&mut self, all: &DeploymentView, context: Value) {
-        let mut files = vec![("etc/qubes/policy.d/50-openclaw.policy", 0o644)];
+        let mut files = vec![
+            ("etc/qubes/policy.d/32-openclaw.policy", 0o644),
+            ("etc/qubes/policy.d/50-openclaw.policy", 0o644),
+        ];
         if !all.clients.is_empty() {
             files.push(("var/lib/openclaw-formula/clients", 0o644));
         }
         if all.inter_qube {
-            files.push(("etc/qubes/policy.d/30-openclaw-inter-vm.policy", 0o644));
+            files.push(("etc/qubes/policy.d/31-openclaw-inter-vm.policy", 0o644));
         }
         if all.has_tunnels() {
             files.extend([
@@ -165,6 +169,7 @@ impl Writer<'_> {
                 ("usr/local/bin/openclaw-tcp-forward", 0o755),
             ]);
         }
+        let context = context! { ..context, ..Value::from(Serde(PolicyView::new(all))) };
         for (path, mode) in files {
             let text = self.render(&format!("templates/dom0/{path}"), context.clone());
             self.put(&format!("dom0/files/{path}"), text, mode);

@@ -3,6 +3,7 @@
 //! Which files a deployment means, host by host. Pure: nothing is read or written.
 
 mod formula;
+mod policy;
 pub mod reach;
 mod view;
 

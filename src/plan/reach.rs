@@ -282,7 +282,7 @@ fn from(server: &Server) -> Vec<Row<'_>> {
         What::Files => Decision::Qubes,
         _ => Decision::Deny,
     };
-    let mut rows = vec![row(Who::Dom0, &columns, nothing)];
+    let mut rows = vec![row(Who::Dom0, &columns, |_| Decision::Deny)];
     for name in &server.clients {
         let who = Who::Client {
             name: name.as_str(),
@@ -401,14 +401,15 @@ allow   it works, and nobody is asked
 ask     dom0 asks each time, for this qube alone
 deny    it does not work
 qubes   the formula says nothing: Qubes' own policy decides, or yours; without one of yours,
-        files and programs are asked for, and nothing goes to dom0
+        files and programs are asked for
 -       cannot be tried
 
 shell: qubes.VMShell, qubes.VMExec, qubes.VMExecGUI; root shell: qubes.VMRootShell,
 qubes.VMRootExec; programs: qubes.StartApp; files: qubes.Filecopy; ports: qubes.ConnectTCP.
-The services for backups, which run commands too, are denied as root shells are.
-A disposable made from a server is one of the agents' qubes. Rows of qubes are about qrexec, rows of
-addresses about connections to the server's own address: those of a qube too, which come from its own
-address or from that of the firewall qube before it. Qubes asks no policy for calls from dom0. A rule
-of yours in an earlier file than 50-openclaw.policy, such as 30-user.policy, wins.
+docs/services.md has every other service. Beside what is here, a server may tell dom0 of its updates,
+menu and icons. A disposable made from a server is one of the agents' qubes. Rows of qubes are about
+qrexec, rows of addresses about connections to the server's own address: those of a qube too, which
+come from its own address or from that of the firewall qube before it. Qubes asks no policy for calls
+from dom0. A rule of yours in 30-user.policy, or in another file before 31-openclaw-inter-vm.policy,
+wins.
 ";

@@ -58,7 +58,7 @@ pub(super) struct ServerView<'a> {
     template: &'a str,
     os: Os,
     label: String,
-    netvm: Option<&'a str>,
+    pub netvm: Option<&'a str>,
     ip: Option<String>,
     autostart: bool,
     memory: u32,
@@ -169,6 +169,7 @@ impl<'a> ServerView<'a> {
             },
             providers: server.providers.to_string(),
             tags: std::iter::once(Server::TAG)
+                .chain(server.netvm.is_none().then_some(Server::NO_NETWORK_TAG))
                 .chain(server.tags.iter().map(|tag| tag.as_str()))
                 .collect(),
             client_ports: numbers(&server.client_ports()),

@@ -15,8 +15,11 @@ openclaw-clean-files:
   file.absent:
     - names:
       - /etc/qubes/openclaw.conf
+      # The first name is that of earlier releases.
       - /etc/qubes/policy.d/30-openclaw-inter-vm.policy
+      - /etc/qubes/policy.d/31-openclaw-inter-vm.policy
       - /etc/qubes/policy.d/50-openclaw.policy
+      - /etc/qubes/policy.d/32-openclaw.policy
       - /etc/systemd/system/openclaw-tunnel@.service
       - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
@@ -45,6 +48,9 @@ openclaw-clean-<{ server.name }>-tags:
 <% for tag in server.tags %>
       - '<{ tag }>'
 <% endfor %>
+<% if server.netvm %>
+      - openclaw-no-network
+<% endif %>
     - onlyif: qvm-check --quiet <{ server.name }>
 <% endfor %>
 <% for client in clients %>
