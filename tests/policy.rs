@@ -385,7 +385,8 @@ impl Meaning<'_> {
         };
         // The defaults of Qubes.
         let action = broad.unwrap_or(match (service, target) {
-            ("qvc.ScreenShare", "dom0") => Action::Ask,
+            ("qvc.ScreenShare" | "qvc.Webcam", "dom0") | ("qvc.Webcam", "@default") => Action::Ask,
+            ("qubes.ReceiveUpdates", "dom0") => Action::Allow,
             (_, "dom0") if IN_DOM0.contains(&service) => Action::Allow,
             (_, "dom0") => Action::Deny,
             (COPYING, _) => Action::Ask,
