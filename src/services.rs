@@ -11,6 +11,8 @@ pub enum From {
     Denied(Kind),
     /// It is denied where the server has no netvm; otherwise others decide.
     DeniedOffline,
+    /// The same, and it is denied in a disposable by default, wherever Qubes' settings send it.
+    DeniedInDisposables,
     /// dom0 takes it, as it takes it from every qube.
     InDom0,
     /// It is for dom0, and is denied with every other call there.
@@ -309,14 +311,14 @@ pub const SERVICES: [Service; 75] = [
     service(
         "qubes.OpenURL",
         AGENT,
-        From::DeniedOffline,
+        From::DeniedInDisposables,
         Into::Left,
-        "A link is a way to a network. With a netvm, the server may ask: Qubes' settings and your policy decide.",
+        "A link is a way to a network, and a disposable's is not the server's own. With a netvm, the server may ask for a qube by name: your policy decides.",
     ),
     service(
         "qubes.OpenInVM",
         AGENT,
-        From::DeniedOffline,
+        From::DeniedInDisposables,
         Into::Left,
         "As `qubes.OpenURL`: the file may be a page.",
     ),
@@ -633,6 +635,7 @@ pub fn table() -> String {
         let from = match service.from {
             From::Denied(_) => "denied",
             From::DeniedOffline => "denied without a netvm",
+            From::DeniedInDisposables => "denied without a netvm, and in disposables",
             From::InDom0 => "allowed, in dom0",
             From::ClosedInDom0 => "denied",
             From::Left => "left",
@@ -678,7 +681,7 @@ mod tests {
             // Policy has no names with a star.
             let has_rule = matches!(
                 service.from,
-                From::Denied(_) | From::DeniedOffline | From::InDom0
+                From::Denied(_) | From::DeniedOffline | From::DeniedInDisposables | From::InDom0
             ) || service.into == Into::Denied;
             assert!(!has_rule || !service.name.contains('*'), "{}", service.name);
         }

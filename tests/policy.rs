@@ -340,9 +340,13 @@ impl Meaning<'_> {
         if self.is_offline(source) && WAYS_OUT.contains(&service) {
             return Action::Deny;
         }
+        let known = self.tags != Tags::Lost || self.server(source).is_none();
+        let opens_file = ["qubes.OpenURL", "qubes.OpenInVM"].contains(&service);
+        if self.is_agents(source) && known && opens_file && target == "@dispvm" {
+            return Action::Deny;
+        }
         if self.is_agents(source) && target == "dom0" {
             // A server without its tag is told nothing good.
-            let known = self.tags != Tags::Lost || self.server(source).is_none();
             return if known && IN_DOM0.contains(&service) {
                 Action::Allow
             } else {

@@ -24,10 +24,13 @@ pub(super) struct PolicyView {
     connecting: String,
     denied_from: Vec<Group>,
     denied_offline: Vec<String>,
+    denied_in_disposables: Vec<String>,
     denied_into: Vec<String>,
     in_dom0: Vec<String>,
     /// Whether a server has no netvm.
     offline: bool,
+    /// Whether a server has one.
+    online: bool,
     no_network_tag: &'static str,
 }
 
@@ -48,10 +51,17 @@ impl PolicyView {
                     services: those(|service| kind(service) == Some(group)),
                 })
                 .collect(),
-            denied_offline: those(|service| service.from == From::DeniedOffline),
+            denied_offline: those(|service| {
+                matches!(
+                    service.from,
+                    From::DeniedOffline | From::DeniedInDisposables
+                )
+            }),
+            denied_in_disposables: those(|service| service.from == From::DeniedInDisposables),
             denied_into: those(|service| matches!(service.into, Into::Ports | Into::Denied)),
             in_dom0: those(|service| service.from == From::InDom0),
             offline: all.servers.iter().any(|server| server.netvm.is_none()),
+            online: all.servers.iter().any(|server| server.netvm.is_some()),
             no_network_tag: Server::NO_NETWORK_TAG,
         }
     }

@@ -11,10 +11,13 @@ manifest records, must be where it belongs. Prints how many files there were in 
 
 import json
 import pathlib
+import re
 import sys
 
 import jinja2
 import yaml
+
+SERVICES = pathlib.Path(__file__).parents[2] / "docs/services.md"
 
 
 class StrictLoader(yaml.CSafeLoader):
@@ -95,6 +98,7 @@ def check_server(formula, server):
     prefs = {
         "label": server["label"],
         "netvm": server["netvm"] or "none",
+        "default_dispvm": "none",
         "memory": server["memory"]["initial"],
         "maxmem": server["memory"]["max"],
         "autostart": server["autostart"],
@@ -105,7 +109,11 @@ def check_server(formula, server):
     expect("prefs", found, prefs)
     for key, value in prefs.items():
         expect(key, found[key], value)
-    expect("tags", arguments(made["tags"]), {"add": ["openclaw-server"] + server["tags"]})
+    without_network = ["openclaw-no-network"]
+    tags = {"add": ["openclaw-server"] + server["tags"], "del": without_network}
+    if not server["netvm"]:
+        tags = {"add": ["openclaw-server"] + without_network + server["tags"]}
+    expect("tags", arguments(made["tags"]), tags)
 
     written = parse_state(formula / name / "configure.sls", name)["openclaw-configure-json"]
     dataset = arguments(written["file.serialize"])["dataset"]
@@ -120,11 +128,9 @@ def check_server(formula, server):
 def check_policy(formula, servers):
     """Each rule has only words that the configuration has."""
     words = {"*", "@anyvm", "@tag:openclaw-server", "@dispvm:@tag:openclaw-server",
-             "allow", "deny", "ask"}
-    words |= {"qubes." + service for service in (
-        "Backup", "OpenInVM", "OpenURL", "RegisterBackupLocation", "Restore", "UpdatesProxy",
-        "ConnectTCP", "VMShell", "VMRootShell", "VMExec", "VMExecGUI", "VMRootExec", "StartApp",
-        "Filecopy")}
+             "@tag:openclaw-no-network", "@dispvm", "@adminvm", "allow", "deny", "ask"}
+    # The first column of the table.
+    words |= set(re.findall(r"^\| `([A-Za-z0-9.]+)` \|", SERVICES.read_text(), re.MULTILINE))
     for server in servers:
         words.add("@tag:" + server["client_tag"])
         for name in [server["name"]] + server["clients"]:
