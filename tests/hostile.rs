@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -222,5 +223,70 @@ fn dom0_takes_a_token_from_a_qube_and_nothing_else() {
         }
         // More than anybody reads.
         assert!(!answer_of(&vec![b'a'; 10_000_000], shell));
+    }
+}
+
+/// A qube that floods, trickles, or never answers costs dom0's command some seconds, and says
+/// nothing to its user.
+#[test]
+fn dom0_is_done_with_a_qube_that_never_is() {
+    if !shells() {
+        return;
+    }
+    let built = Built::config("[[server]]\n");
+    let url = "http://127.0.0.1:18789/#token=";
+    for (answer, token) in [
+        ("exec sleep 600", None),
+        (
+            "exec yes \"$(printf '\\033]0;mine\\007\\033[2J')\" >&2",
+            None,
+        ),
+        ("exec yes mine", None),
+        ("while :; do printf m; sleep 0.05; done", None),
+        // The token, and then no end.
+        (&format!("echo '{url}abc'; exec yes mine >&2"), Some("abc")),
+        (&format!("echo '{url}abc'; exec yes mine"), None),
+        // Who does not end as it is told to.
+        (
+            &format!("trap '' TERM; echo '{url}abc'; while :; do sleep 0.1; done"),
+            Some("abc"),
+        ),
+        // Letters to those who do not know ASCII.
+        (&format!("echo '{url}ab\u{e9}c'"), None),
+        (
+            &format!("echo '{url}abc'; printf '\\033[2J' >&2; exit 7"),
+            Some("abc"),
+        ),
+    ] {
+        let stub = format!("#!/bin/sh\n{answer}\n");
+        let path = "dom0/files/usr/local/bin/openclaw-dashboard";
+        let mut dashboard = Script::new(&built, path, "qrexec-client", &stub);
+        let text = fs::read_to_string(&dashboard.path).unwrap();
+        let hasty = text.replace("--kill-after=2 20", "--kill-after=0.5 0.5");
+        assert_ne!(hasty, text);
+        dashboard.path = dashboard.folder.path().join("hasty");
+        fs::write(&dashboard.path, hasty).unwrap();
+        for shell in SHELLS {
+            let begun = Instant::now();
+            let output = dashboard.run(shell, None);
+            assert!(begun.elapsed() < Duration::from_secs(20), "{answer}");
+            let said = (
+                String::from_utf8(output.stdout).unwrap(),
+                // The shell's own word for what had to be killed.
+                String::from_utf8(output.stderr)
+                    .unwrap()
+                    .replace("Killed\n", ""),
+            );
+            let expected = match token {
+                Some(token) => (format!("{url}{token}\n"), String::new()),
+                None => (
+                    String::new(),
+                    "openclaw-dashboard: openclaw-vm gives no token: does it run, and is \
+                     OpenClaw configured in it?\n"
+                        .to_owned(),
+                ),
+            };
+            assert_eq!(said, expected, "{answer}");
+        }
     }
 }
