@@ -622,11 +622,11 @@ fn scenario_6_two_servers_and_a_client() {
             .trim(),
     );
     let most: u32 = qubes.must("dom0", &format!("cat {peak}")).parse().unwrap();
-    assert!((2..=32).contains(&most), "{most} calls were open at once");
+    assert!((2..=8).contains(&most), "{most} calls were open at once");
     let process = "systemctl --user show --property=MainPID,NRestarts openclaw-gateway";
     let gateway = qubes.must("claw-one", &user(process));
     let mut holding = qubes.start("work", "sleep 600 | python3 /mnt/exchange/load.py hold 20");
-    // Those that the client's own limit does not hold back.
+    // Those that the client's own limit does not hold back, but Linux does, at 31.
     let mut flood = qubes.start(
         "work",
         "for i in $(seq 60); do \
@@ -634,7 +634,7 @@ fn scenario_6_two_servers_and_a_client() {
     );
     qubes.until(
         "claw-one",
-        "test $(ss -Htn state established sport = :18789 | wc -l) -ge 80",
+        "test $(ss -Htn state established sport = :18789 | wc -l) -ge 30",
     );
     qubes.must("dom0", READY);
     story.step(
@@ -660,7 +660,7 @@ fn scenario_6_two_servers_and_a_client() {
     );
     let sockets = "systemctl --user is-active openclaw-client-18789.socket";
     assert_eq!(qubes.must("work", &user(sockets)), "active\n");
-    story.step("a hostile client's 80 idle connections and garbage stop nobody; then nothing runs");
+    story.step("a hostile client's idle connections and garbage stop nobody; then nothing runs");
 
     for (source, target, service) in [
         ("vault", "claw-one", "qubes.ConnectTCP+18789"),
@@ -731,7 +731,7 @@ fn scenario_7_what_dies_comes_back() {
     );
     qubes.until(
         "dom0",
-        "pgrep -f '[p]ython3 [^ ]*qrexec-client -T --use-stdin-socket'",
+        "pgrep -f '[p]ython3 [^ ]*qrexec-client -w 60 --use-stdin-socket'",
     );
     qubes.must("dom0", "qvm-kill openclaw-vm");
     let killed = Instant::now();
@@ -754,7 +754,7 @@ fn scenario_7_what_dies_comes_back() {
     qubes.until("dom0", READY);
     qubes.until(
         "dom0",
-        "! pgrep -f '[p]ython3 [^ ]*qrexec-client -T --use-stdin-socket'",
+        "! pgrep -f '[p]ython3 [^ ]*qrexec-client -w 60 --use-stdin-socket'",
     );
     story.step("the qube was started, and the tunnel leads there again");
 
@@ -1022,7 +1022,7 @@ fn scenario_9_load_on_the_tunnel() {
         story.step(run("dom0", "get 500 500").trim());
     }
     let most: u32 = qubes.must("dom0", &format!("cat {peak}")).parse().unwrap();
-    assert!((2..=32).contains(&most), "{most} calls were open at once");
+    assert!((2..=12).contains(&most), "{most} calls were open at once");
     story.step(format!("at most {most} calls were open at once"));
 
     story.step(run("dom0", "get 3600 8").trim());
@@ -1042,23 +1042,35 @@ fn scenario_9_load_on_the_tunnel() {
     qubes.must("openclaw-vm", "pkill -f '[l]oad.py serve'");
     server.wait().unwrap();
 
-    // Without the limit: qrexec's daemon ends for good, which is why there is one.
+    // All that the tunnels may have leaves dom0 calls to every qube.
     qubes.must(
         "openclaw-vm",
         &user("systemctl --user start openclaw-gateway"),
     );
+    qubes.must("dom0", "qvm-start --skip-if-running vault");
+    let call = "qrexec-client -d vault 'root:echo there'";
+    let mut holding = qubes.start("dom0", "sleep 600 | python3 /mnt/exchange/load.py hold 40");
+    let calls = "pgrep -fc '[p]ython3 [^ ]*qrexec-client -w 60 --use-stdin-socket'";
+    qubes.until("dom0", &format!("test $({calls}) -eq 9"));
+    assert_eq!(qubes.must("dom0", call), "there\n");
+    story.step("with every place of a tunnel taken, dom0 reaches another qube");
+    // Those silent ones give way.
     qubes.until("dom0", READY);
+    qubes.must("dom0", "pkill -f '[s]leep 600'");
+    holding.wait().unwrap();
+    story.step("and who never says anything gives way");
+    // Past the tunnel, it would not.
     let mut flood = qubes.start(
         "dom0",
-        "for i in $(seq 300); do \
-         sleep 20 | qrexec-client -d openclaw-vm 'DEFAULT:QUBESRPC qubes.ConnectTCP+18789 dom0' & \
+        "for i in $(seq 40); do \
+         sleep 600 | qrexec-client -d openclaw-vm 'DEFAULT:QUBESRPC qubes.ConnectTCP+18789 dom0' & \
          done 2>/dev/null; wait",
     );
-    qubes.until("dom0", "! test -e /run/qubes/qrexec.openclaw-vm");
-    qubes.must_fail("dom0", READY);
+    qubes.until("dom0", &format!("! {call}"));
+    let said = qubes.must_fail("dom0", call);
+    assert!(said.contains("No space left on device"), "{said}");
+    qubes.must("dom0", "pkill -f '[s]leep 600'");
     flood.wait().unwrap();
-    story.step("with 300 calls at once past the tunnel, qrexec ends for the qube");
-    qubes.must("dom0", "qvm-kill openclaw-vm && qvm-start openclaw-vm");
     qubes.until("dom0", READY);
-    story.step("and is back when the qube is restarted");
+    story.step("with 31 calls past the tunnel, dom0 reaches no qube until they end");
 }

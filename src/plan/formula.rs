@@ -19,6 +19,14 @@ const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
 /// What is undone in a client; in one that has left the configuration, too.
 const CLIENT_CLEAN: &str = "salt/openclaw/client/clean.sls";
 
+/// What passes connections on, in dom0 and in clients alike.
+const FORWARDER: &str = "usr/local/bin/openclaw-tcp-forward";
+
+/// Its text: nothing in it depends on the configuration.
+fn forwarder() -> &'static str {
+    embedded(&format!("templates/common/{FORWARDER}"))
+}
+
 /// The commands of every server.
 const COMMANDS: [&str; 4] = [
     "openclaw",
@@ -166,8 +174,8 @@ impl Writer<'_> {
                 ("etc/qubes/openclaw.conf", 0o644),
                 ("etc/systemd/system/openclaw-tunnel@.service", 0o644),
                 ("usr/local/bin/openclaw-dashboard", 0o755),
-                ("usr/local/bin/openclaw-tcp-forward", 0o755),
             ]);
+            self.put(&format!("dom0/files/{FORWARDER}"), forwarder(), 0o755);
         }
         let context = context! { ..context, ..Value::from(Serde(PolicyView::new(all))) };
         for (path, mode) in files {
@@ -240,9 +248,7 @@ impl Writer<'_> {
             let template = format!("salt/openclaw/client/{part}.sls");
             self.state(&format!("{name}/{part}"), &template, context.clone());
         }
-        let path = "usr/local/bin/openclaw-tcp-forward";
-        let text = embedded(&format!("templates/client/{path}"));
-        self.put(&format!("{name}/files/{path}"), text, 0o755);
+        self.put(&format!("{name}/files/{FORWARDER}"), forwarder(), 0o755);
         let units = "home/user/.config/systemd/user";
         let applications = "home/user/.local/share/applications";
         for forward in &client.forwards {

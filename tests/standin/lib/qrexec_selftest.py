@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What a caller can do with a service's argument, asked of the stand-in for qrexec: its daemons,
-an agent and clients, as root, in a folder instead of a machine."""
+"""What a caller can do with a service's argument, and how many calls there can be, asked of the
+stand-in for qrexec: its daemons, an agent and clients, as root, in a folder instead of a machine."""
 import contextlib
 import io
 import json
@@ -46,6 +46,7 @@ class Hostile(unittest.TestCase):
             os.mkdir(self.folder(name))
         with open(self.folder("model.json"), "w", encoding="ascii") as file:
             json.dump(MACHINE, file)
+        self.children = []
         # What answers on loopback, and how often it was called.
         self.server, self.port = listen()
         self.addCleanup(self.server.close)
@@ -88,6 +89,7 @@ class Hostile(unittest.TestCase):
                 run()
             finally:
                 os._exit(1)
+        self.children.append(pid)
         self.addCleanup(os.waitpid, pid, 0)
         self.addCleanup(os.kill, pid, signal.SIGKILL)
 
@@ -116,6 +118,19 @@ class Hostile(unittest.TestCase):
 
     def call(self, service):
         """The exit code of a call from work, and what came back."""
+        return self.client(lambda: self.from_work(service))
+
+    def from_work(self, service):
+        standin_qrexec.VCHAN = self.folder("work")
+        return standin_qrexec.client_vm(["claw", service])
+
+    def from_dom0(self, *argv):
+        standin_qrexec.VCHAN = self.folder("")
+        standin_qrexec.DOM0_SOCKET = self.folder("dom0.{}")
+        return standin_qrexec.client(list(argv))
+
+    def client(self, run):
+        """The exit code of a client, and what came back."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -126,8 +141,7 @@ class Hostile(unittest.TestCase):
                 os.dup2(write, 2)
                 warnings.simplefilter("ignore")
                 sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), write_through=True)
-                standin_qrexec.VCHAN = self.folder("work")
-                code = standin_qrexec.client_vm(["claw", service])
+                code = run()
             finally:
                 os._exit(code)
         os.close(write)
@@ -158,6 +172,79 @@ class Hostile(unittest.TestCase):
         code, said = self.call("qubes.ConnectTCP+{}".format(self.port))
         self.assertEqual((code, said), (0, "served\n"))
         self.assertEqual(self.served, 1)
+
+    def hold(self, run):
+        """A call that lasts until its input ends; that input."""
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+
+        def with_input():
+            os.dup2(read, 0)
+            run()
+        self.fork(with_input)
+        os.close(read)
+
+    def test_the_grant_pages_of_the_caller_limit_its_calls(self):
+        self.write("rpc/test.Hold", "#!/bin/sh\necho >> {}\nexec cat\n".format(
+            self.folder("ran/held")))
+        os.chmod(self.folder("rpc/test.Hold"), 0o755)
+        os.chmod(self.folder("ran"), 0o777)
+        self.socket_service()
+        self.start("* * work claw allow user=root\n")
+        call = "root:QUBESRPC test.Hold dom0"
+        for held in range(1, 32):
+            self.hold(lambda: self.from_dom0("-d", "claw", call))
+            self.wait_for_lines("ran/held", held)
+        # To another qube, too; but not from another one.
+        for name in "claw", "work":
+            code, said = self.client(lambda: self.from_dom0("-d", name, call))
+            self.assertEqual(code, UNREACHABLE)
+            self.assertIn("No space left on device", said)
+        self.assertEqual(self.call("qubes.ConnectTCP+{}".format(self.port)), (0, "served\n"))
+        for held in range(32, 63):
+            self.hold(lambda: self.from_work("test.Hold"))
+            self.wait_for_lines("ran/held", held)
+        code, said = self.call("qubes.ConnectTCP+{}".format(self.port))
+        self.assertEqual(code, 1)
+        self.assertIn("No space left on device", said)
+
+    def wait_for_lines(self, name, count):
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                with open(self.folder(name), encoding="ascii") as file:
+                    if len(file.readlines()) >= count:
+                        return
+            self.assertLess(time.monotonic(), deadline, (name, count))
+            time.sleep(0.01)
+
+    def test_a_qube_that_takes_nothing_up(self):
+        self.start("")
+        self.assertEqual(self.client(
+            lambda: self.from_dom0("-d", "claw", "root:echo served")), (0, "served\n"))
+        os.kill(self.children[0], signal.SIGSTOP)
+        standin_qrexec.CONNECT_TIMEOUT, usual = 0.3, standin_qrexec.CONNECT_TIMEOUT
+        self.addCleanup(setattr, standin_qrexec, "CONNECT_TIMEOUT", usual)
+        self.assertEqual(usual, 5)
+        for options, seconds in ((), 0.3), (("-w", "1"), 1):
+            begun = time.monotonic()
+            code, said = self.client(
+                lambda: self.from_dom0(*options, "-d", "claw", "root:echo served"))
+            self.assertEqual((code, said), (UNREACHABLE, "qrexec connection timeout\n"))
+            self.assertGreaterEqual(time.monotonic() - begun, seconds)
+        # In time.
+        timer = threading.Timer(0.5, os.kill, (self.children[0], signal.SIGCONT))
+        timer.start()
+        self.addCleanup(timer.join)
+        self.assertEqual(self.client(
+            lambda: self.from_dom0("-w", "60", "-d", "claw", "root:echo served")), (0, "served\n"))
+
+    def test_where_a_daemon_listens(self):
+        self.start("")
+        link = os.readlink(self.folder("dom0.claw"))
+        self.assertRegex(link, "^dom0[.][0-9]+$")
+        self.assertTrue(any(name.startswith("dom0.uuid:")
+                            for name in os.listdir(self.folder(""))))
 
     def log(self):
         with open(self.folder("log"), encoding="utf-8") as file:

@@ -11,8 +11,11 @@ the folder that it comes through, so no qube can name another.
 
 Faults kept on purpose: the daemon handles 256 descriptors and exits for good
 beyond; at most 128 calls of one qube to others are open, and the next is refused;
-a qube that was killed looks like the end of the data.
+a qube that was killed looks like the end of the data; Linux gives dom0, or a qube,
+1,024 grant pages for all calls that are made from there, to whichever qube, and a
+call takes 33; a call fails if the other side does not take it up in time.
 """
+import errno
 import grp
 import json
 import os
@@ -25,18 +28,24 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 UNREACHABLE, REFUSED, NO_HANDLER = 125, 126, 127
 MAX_DESCRIPTORS = 256
 MAX_QUBE_CALLS = 128
 START_TIMEOUT = 60
+# xen_gntalloc's limit, and the two rings of 64 KiB of a call with the page that describes them.
+GRANT_PAGES, CALL_PAGES = 1024, 33
+# Seconds until the other side takes up a call: of qrexec-client, unless -w says otherwise, and of
+# qrexec-client-vm.
+CONNECT_TIMEOUT, CONNECT_TIMEOUT_VM = 5, 120
 DIRECTORIES = ("/run/qubes-rpc", "/usr/local/etc/qubes-rpc", "/etc/qubes-rpc")
 CONFIGURATION = "/etc/qubes/rpc-config"
 DOM0_SOCKET = "/run/qubes/qrexec.{}"
 PEAK = "/run/qubes/qrexec-peak."
 VCHAN = "/mnt/vchan"
 
-STDIN, STDOUT, STDERR, EXIT = range(4)
+STDIN, STDOUT, STDERR, EXIT, HELLO = range(5)
 FRAME = struct.Struct("!BI")
 
 
@@ -151,7 +160,23 @@ def _relay(wire, use_stdin_socket, process=None, plain_errors=False):
     return 255
 
 
-def _call(wire, request):
+def _take_grants():
+    """The pages for one call, given back as this process ends; fails if there are none left.
+
+    A name that one socket in this host can have stands for each call that there is room for.
+    """
+    pages = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for number in range(GRANT_PAGES // CALL_PAGES):
+        try:
+            pages.bind("\0standin-grants {} {}".format(VCHAN, number))
+            return pages
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _call(wire, request, timeout):
     """The connection to the handler, or the exit code."""
     try:
         send_message(wire, request)
@@ -160,7 +185,15 @@ def _call(wire, request):
         answer, descriptors = b"", []
     if not descriptors:
         return None, json.loads(answer)["code"] if answer else UNREACHABLE
-    return socket.socket(fileno=descriptors[0]), 0
+    data = socket.socket(fileno=descriptors[0])
+    data.settimeout(timeout)
+    try:
+        _read(data, FRAME.size)
+    except (EOFError, OSError):
+        print("qrexec connection timeout", file=sys.stderr)
+        return None, UNREACHABLE
+    data.settimeout(None)
+    return data, 0
 
 
 def _finish(code):
@@ -175,16 +208,19 @@ def _usage(name, text):
 
 
 def client(argv):
-    """qrexec-client -d QUBE [--use-stdin-socket] USER:COMMAND"""
-    usage = "[options] -d domain_name user:remote_cmdline\n  --use-stdin-socket"
+    """qrexec-client -d QUBE [-w SECONDS] [--use-stdin-socket] USER:COMMAND"""
+    usage = "[options] -d domain_name user:remote_cmdline\n  -w timeout\n  --use-stdin-socket"
     if "--help" in argv or "-h" in argv:
         print("usage: qrexec-client " + usage)
         return 0
     domain, use_socket, plain, rest = None, False, False, []
+    timeout = CONNECT_TIMEOUT
     words = iter(argv)
     for word in words:
         if word == "-d":
             domain = next(words, None)
+        elif word == "-w":
+            timeout = int(next(words, "")) or None
         elif word == "--use-stdin-socket":
             use_socket = True
         elif word == "-T":
@@ -204,8 +240,15 @@ def client(argv):
         print("qrexec-client: connect to qrexec.{}: {}".format(domain, error.strerror),
               file=sys.stderr)
         return UNREACHABLE
-    data, code = _call(wire, {"user": user, "command": command})
-    return _relay(data, use_socket, plain_errors=plain) if data else code
+    try:
+        pages = _take_grants()
+    except OSError as error:
+        print("qrexec-client: Failed to start data vchan server: " + error.strerror,
+              file=sys.stderr)
+        return UNREACHABLE
+    data, code = _call(wire, {"user": user, "command": command}, timeout)
+    with pages:
+        return _relay(data, use_socket, plain_errors=plain) if data else code
 
 
 def _must_be_socket():
@@ -240,8 +283,15 @@ def client_vm(argv):
     except OSError as error:
         print("qrexec-client-vm: " + error.strerror, file=sys.stderr)
         return UNREACHABLE
+    try:
+        # Here before the policy is asked, in the original after it.
+        pages = _take_grants()
+    except OSError as error:
+        print("qrexec-client-vm: Data vchan connection failed: " + error.strerror,
+              file=sys.stderr)
+        return 1
     data, code = _call(wire, {"target": "@default" if target == "" else target,
-                              "service": service})
+                              "service": service}, CONNECT_TIMEOUT_VM)
     if not data:
         if code == REFUSED:
             print("Request refused", file=sys.stderr)
@@ -249,8 +299,9 @@ def client_vm(argv):
     process = None
     if program:
         process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    code = _relay(data, use_socket, process, plain)
-    return process.wait() or code if process else code
+    with pages:
+        code = _relay(data, use_socket, process, plain)
+        return process.wait() or code if process else code
 
 
 # ------------------------------------------------------------ the daemon, dom0
@@ -259,12 +310,20 @@ class Daemon:
         self.name = name
         self.lock = threading.Lock()
         self.clients = self.calls = 0
+        self.names = []
 
     def run(self):
         self.control = self._agent(self.name, START_TIMEOUT)
         send_message(self.control, {"control": True})
-        from_dom0 = _listen(DOM0_SOCKET.format(self.name), 0o660,
-                            grp.getgrnam("qubes").gr_gid)
+        # By the number that Xen gives it; its name and its UUID lead there.
+        number = str(os.getpid())
+        self.names = [DOM0_SOCKET.format(name) for name in (
+            number, self.name, "uuid:{}".format(uuid.uuid5(uuid.NAMESPACE_OID, self.name)))]
+        from_dom0 = _listen(self.names[0], 0o777, grp.getgrnam("qubes").gr_gid)
+        for name in self.names[1:]:
+            if os.path.lexists(name):
+                os.unlink(name)
+            os.symlink(os.path.basename(self.names[0]), name)
         from_qube = _listen("{}/{}/daemon.sock".format(VCHAN, self.name), 0o666)
         for server, serve in ((from_dom0, self._serve_dom0), (from_qube, self._serve_qube)):
             threading.Thread(target=self._accept, args=(server, serve), daemon=True).start()
@@ -273,8 +332,7 @@ class Daemon:
         self._exit(0)
 
     def _exit(self, code):
-        for path in (DOM0_SOCKET.format(self.name),
-                     "{}/{}/daemon.sock".format(VCHAN, self.name)):
+        for path in (*self.names, "{}/{}/daemon.sock".format(VCHAN, self.name)):
             try:
                 os.unlink(path)
             except OSError:
@@ -431,6 +489,7 @@ def agent(argv):
                 other.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
+                send_frame(wire, HELLO)
                 try:
                     code = _serve(wire, header)
                 except (OSError, ValueError):
