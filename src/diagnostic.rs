@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet, renderer::DecorStyle};
 
-use crate::mask;
+use crate::mask::{self, Secrets};
 use crate::model::Invalid;
 
 /// A text that a person wrote, as messages may show it: a configuration file, or the options on
@@ -124,11 +124,13 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> St
     .decor_style(DecorStyle::Ascii)
     .term_width(100);
 
+    let secrets: Vec<_> = sources.0.iter().flat_map(|it| it.secrets.clone()).collect();
+    let secrets = Secrets::from(secrets);
     let mut sorted: Vec<_> = diagnostics.iter().collect();
     sorted.sort_by_key(|diagnostic| diagnostic.place.order());
     let mut out = String::new();
     for diagnostic in sorted.iter().take(MOST_SHOWN) {
-        let diagnostic = discreet(sources, diagnostic);
+        let diagnostic = discreet(&secrets, diagnostic);
         out.push_str(&renderer.render(&[group(sources, &diagnostic)]));
         out.push_str("\n\n");
     }
@@ -139,11 +141,8 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> St
 }
 
 /// The same finding, which quotes no secret.
-fn discreet(sources: &Sources, diagnostic: &Diagnostic) -> Diagnostic {
-    let mut secrets: Vec<_> = sources.0.iter().flat_map(|it| it.secrets.clone()).collect();
-    // Of two the one that has the other in it comes first.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let redact = |text: &String| mask::redact(text, &secrets);
+fn discreet(secrets: &Secrets, diagnostic: &Diagnostic) -> Diagnostic {
+    let redact = |text: &String| mask::redact(text, secrets);
     let what = &diagnostic.what;
     Diagnostic {
         what: Invalid::new(

@@ -15,27 +15,47 @@ use crate::openclaw::secrets::{looks_secret, names_a_secret};
 pub fn hide(text: &str) -> (String, Vec<String>) {
     let mut spans = named(text);
     spans.extend(looking_like_one(text));
-    let mut shown = text.to_owned();
+    let mut shown = text.as_bytes().to_vec();
     let mut hidden = Vec::new();
     for span in spans {
-        let secret = &text[span.clone()];
-        let stars = |c: char| match c {
-            '\n' | '\r' => c.to_string(),
-            c => "*".repeat(c.len_utf8()),
-        };
-        let stars: String = secret.chars().map(stars).collect();
-        shown.replace_range(span.clone(), &stars);
-        hidden.push(secret.trim().to_owned());
+        hidden.push(text[span.clone()].trim().to_owned());
+        for byte in &mut shown[span] {
+            if !b"\r\n".contains(byte) {
+                *byte = b'*';
+            }
+        }
     }
     hidden.retain(|secret| !secret.is_empty());
+    // Of two the one that has the other in it comes first.
+    hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    hidden.dedup();
+    let shown = String::from_utf8(shown).expect("each star is one byte of a whole character");
     (shown, hidden)
 }
 
+/// What no message quotes.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    each: Vec<String>,
+    /// All of them in one, in lower case.
+    all: String,
+}
+
+impl From<Vec<String>> for Secrets {
+    fn from(each: Vec<String>) -> Self {
+        let all = each.join("\n").to_ascii_lowercase();
+        Secrets { each, all }
+    }
+}
+
 /// A message with stars in place of these secrets where it quotes them, and of what looks like one.
-pub fn redact(message: &str, secrets: &[String]) -> String {
+pub fn redact(message: &str, secrets: &Secrets) -> String {
     const LONG: usize = 12;
     let mut shown = message.to_owned();
-    for secret in secrets {
+    for secret in &secrets.each {
+        if !shown.contains(secret.as_str()) {
+            continue;
+        }
         if secret.len() >= LONG {
             shown = shown.replace(secret.as_str(), "***");
         }
@@ -50,11 +70,7 @@ pub fn redact(message: &str, secrets: &[String]) -> String {
         // A part of one, which a proposal may be: so long that it is no word of the language.
         let telling =
             word.len() >= LONG || word.len() >= 8 && word.contains(|c: char| c.is_ascii_digit());
-        let word = word.to_ascii_lowercase();
-        telling
-            && secrets
-                .iter()
-                .any(|secret| secret.to_ascii_lowercase().contains(&word))
+        telling && secrets.all.contains(&word.to_ascii_lowercase())
     };
     let words = shown
         .split(|c: char| !is_bare(c))
@@ -90,7 +106,7 @@ pub fn redact_arguments(message: &str, arguments: impl IntoIterator<Item = Strin
             None => {}
         }
     }
-    redact(message, &secrets)
+    redact(message, &Secrets::from(secrets))
 }
 
 /// What looks like a secret, wherever it stands.
@@ -368,14 +384,18 @@ mod tests {
                 format!("--vm {secret}"),
             ] {
                 assert!(!hide(&text).0.contains(secret), "{text}");
-                assert!(!redact(&text, &[]).contains(secret), "{text}");
+                assert!(
+                    !redact(&text, &Secrets::default()).contains(secret),
+                    "{text}"
+                );
             }
         }
     }
 
     #[test]
     fn a_message_does_not_quote_a_secret() {
-        let secrets = ["hunter2", "correct horse battery", "1cafe2cafe3cafe"].map(str::to_owned);
+        let secrets = ["hunter2", "correct horse battery", "1cafe2cafe3cafe"];
+        let secrets = Secrets::from(secrets.map(str::to_owned).to_vec());
         assert_eq!(
             redact(
                 "\"hunter2\" is not hunter2; correct horse battery!",
