@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use support::bed::{Applied, Bed, Salt};
 use support::{Built, examples, repository};

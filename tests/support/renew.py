@@ -94,7 +94,7 @@ def configurations(folder):
     formula = "dom0/srv/formulas/base/openclaw-formula/openclaw"
     for path in sorted(glob.glob("{}/{}/*/configure.sls".format(folder, formula))):
         with open(path, encoding="utf-8") as file:
-            state = yaml.safe_load(file)["openclaw-configure-json"]
+            state = yaml.safe_load(file)["openclaw-configure-settings"]
         for argument in state["file.serialize"]:
             if "dataset" in argument:
                 print(json.dumps(argument["dataset"]))

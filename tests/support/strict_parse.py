@@ -115,7 +115,7 @@ def check_server(formula, server):
         tags = {"add": ["openclaw-server"] + without_network + server["tags"]}
     expect("tags", arguments(made["tags"]), tags)
 
-    written = parse_state(formula / name / "configure.sls", name)["openclaw-configure-json"]
+    written = parse_state(formula / name / "configure.sls", name)["openclaw-configure-settings"]
     dataset = arguments(written["file.serialize"])["dataset"]
     expect("port", dataset["gateway"]["port"], server["ports"]["gateway"])
     expect("model", dataset["agents"]["defaults"]["model"]["primary"], server["model"])
