@@ -306,8 +306,8 @@ fn every_provider_has_its_examples() {
 }
 
 #[test]
-fn in_dom0_with_the_older_salt() {
-    lives_in_dom0(Salt::V3006, "several-servers.toml");
+fn in_dom0_with_the_next_salt() {
+    lives_in_dom0(Salt::V3008, "several-servers.toml");
 }
 
 /// A server, a client, and a machine changed so that something is wrong with it.
@@ -1049,7 +1049,7 @@ const OPENCLAW: &str = "/usr/local/lib/openclaw/node_modules/openclaw";
 /// The JSON that a server's state writes, as Salt reads it from the state.
 fn configured(built: &Built, server: &str) -> String {
     let path = format!("dom0/srv/formulas/base/openclaw-formula/openclaw/{server}/configure.sls");
-    let python = support::from_setup("salt-3007/bin/python").unwrap();
+    let python = support::from_setup("lint/bin/python").unwrap();
     support::stdout(
         std::process::Command::new(python)
             .arg("-c")

@@ -43,7 +43,7 @@ fn salt_lint_finds_nothing() {
 
 #[test]
 fn states_and_json_parse_strictly() {
-    let Some(python) = from_setup("salt-3007/bin/python") else {
+    let Some(python) = from_setup("lint/bin/python") else {
         return;
     };
     for example in examples() {

@@ -110,7 +110,7 @@ fn no_configuration_makes_it_panic() {
 
 #[test]
 fn what_is_accepted_stays_in_its_place() {
-    let Some(python) = from_setup("salt-3007/bin/python") else {
+    let Some(python) = from_setup("lint/bin/python") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,20 +18,23 @@ use super::{Built, from_setup, repository, said, stubs};
 /// Where the test set-up put one version of Salt.
 #[derive(Clone, Copy, Debug)]
 pub enum Salt {
-    /// What older updates of Qubes 4.2 had.
-    V3006,
-    /// What Qubes 4.2 and 4.3 have today.
+    /// What Qubes 4.3 has.
     V3007,
+    /// What comes after it.
+    V3008,
 }
 
 impl Salt {
     fn folder(self) -> &'static str {
         match self {
-            Salt::V3006 => "salt-3006",
             Salt::V3007 => "salt-3007",
+            Salt::V3008 => "salt-3008",
         }
     }
 }
+
+/// Where the containers see Salt.
+const SALT: &str = "/opt/salt";
 
 /// Where the container sees the host's exchange folder.
 const EXCHANGE: &str = "/mnt/exchange";
@@ -49,11 +53,45 @@ fn is_first(pid: &str) -> bool {
         .is_some_and(|numbers| numbers.split_whitespace().nth(1) == Some("1"))
 }
 
+/// The image and one Salt for it; `None` if the set-up has not been run, or without root.
+fn prepared(salt: Salt) -> Option<(PathBuf, PathBuf)> {
+    let found = (from_setup("image")?, from_setup(salt.folder())?);
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "a container needs root");
+        eprintln!("skipped: a container needs root");
+        return None;
+    }
+    Some(found)
+}
+
+/// The beginning of a command line whose rest a container runs as its only program: with one Salt,
+/// the repository as `/mnt/repository`, and no network. `None` if the set-up has not been run.
+pub fn in_image(salt: Salt) -> Option<Command> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let (image, environment) = prepared(salt)?;
+    let mut command = Command::new("systemd-nspawn");
+    command
+        .args(["--quiet", "--volatile=overlay", "--register=no"])
+        .args(["--keep-unit", "--private-network", "--console=pipe"])
+        .arg(format!("--directory={}", image.display()))
+        .arg(format!(
+            "--machine=once-{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ))
+        .arg(format!("--bind-ro={}:{SALT}", environment.display()))
+        .arg(format!(
+            "--bind-ro={}:/mnt/repository",
+            repository().display()
+        ))
+        .stdin(Stdio::null());
+    Some(command)
+}
+
 /// One running container.
 pub struct Bed {
     nspawn: Child,
     leader: String,
-    salt_call: String,
     exchange: TempDir,
 }
 
@@ -67,13 +105,7 @@ impl Drop for Bed {
 impl Bed {
     /// Boots a container; `None` if the set-up has not been run.
     fn boot(salt: Salt, minion: &str, binds: &[(PathBuf, &str)]) -> Option<Bed> {
-        let image = from_setup("image")?;
-        let environment = from_setup(salt.folder())?;
-        if !rustix::process::geteuid().is_root() {
-            assert!(std::env::var_os("CI").is_none(), "a container needs root");
-            eprintln!("skipped: a container needs root");
-            return None;
-        }
+        let (image, environment) = prepared(salt)?;
         let exchange = tempfile::tempdir().unwrap();
         let machine = exchange.path().file_name().unwrap().to_str().unwrap();
         let machine = format!("bed-{}", machine.trim_start_matches(".tmp"));
@@ -92,7 +124,7 @@ impl Bed {
             .arg(format!("--directory={}", image.display()))
             .arg(format!("--machine={machine}"))
             .arg(format!("--bind={}:{EXCHANGE}", exchange.path().display()))
-            .arg(format!("--bind-ro={}", environment.display()));
+            .arg(format!("--bind-ro={}:{SALT}", environment.display()));
         for (from, to) in binds {
             command.arg(format!("--bind-ro={}:{to}", from.display()));
         }
@@ -112,7 +144,6 @@ impl Bed {
         let bed = Bed {
             nspawn,
             leader,
-            salt_call: environment.join("bin/salt-call").display().to_string(),
             exchange,
         };
         wait_for("systemd in the container", || {
@@ -188,22 +219,12 @@ impl Bed {
     pub fn run(&self, script: &str) -> Output {
         let path =
             format!("{STANDIN}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        Command::new("nsenter")
-            .args(["--target", &self.leader])
-            .args([
-                "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
-            ])
-            .args([
-                "env",
-                "-i",
-                "LC_ALL=C.UTF-8",
-                "HOME=/root",
-                &format!("PATH={path}"),
-            ])
+        Command::new(repository().join("tests/support/enter"))
+            .args([&self.leader, &path])
             .args(["sh", "-c", script])
             .stdin(Stdio::null())
             .output()
-            .expect("nsenter starts")
+            .expect("tests/support/enter starts")
     }
 
     /// Runs a shell command that must succeed; its standard output.
@@ -271,8 +292,7 @@ impl Bed {
     fn call(&self, arguments: &str, minion: Option<&str>) -> Value {
         let id = minion.map_or(String::new(), |id| format!("--id={id}"));
         let output = self.run(&format!(
-            "{} --local --log-level=quiet --out=json {id} {arguments}",
-            self.salt_call
+            "{SALT}/bin/salt-call --local --log-level=quiet --out=json {id} {arguments}"
         ));
         let text = String::from_utf8_lossy(&output.stdout);
         let json: Value = serde_json::from_str(&text)
@@ -383,10 +403,7 @@ pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = probe() {
             return answer;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(120),
-            "waited in vain for {what}"
-        );
+        assert!(started.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
