@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::qubes_box::CEILING;
 use super::{Built, from_setup, repository, said, stubs};
 
 /// Where the test set-up put one version of Salt.
@@ -403,7 +404,7 @@ pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = probe() {
             return answer;
         }
-        assert!(started.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        assert!(started.elapsed() < CEILING, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -13,7 +13,7 @@ use super::{Built, from_setup, repository, said, stubs};
 
 /// What ends within it on a busy machine, or never will: `tests/box` gives a host less to boot or
 /// to end, and a rollout is done in a tenth of it.
-const CEILING: Duration = Duration::from_secs(1200);
+pub const CEILING: Duration = Duration::from_secs(1200);
 
 /// Where scenarios leave their logs, and boxes their files: in the build's own folder.
 pub fn rollout_folder() -> PathBuf {
