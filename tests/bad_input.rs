@@ -68,7 +68,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "os_contradicts_the_template",
-        "[[server]]\ntemplate = \"fedora-42-xfce\"\nos = \"debian\"\n",
+        "[[server]]\ntemplate = \"fedora-43-xfce\"\nos = \"debian\"\n",
     ),
     ("os_unknown", "[[server]]\nos = \"arch\"\n"),
     ("netvm_bad", "[[server]]\nnetvm = \"sys net\"\n"),

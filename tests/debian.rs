@@ -16,7 +16,7 @@ const NAME: &str = "openclaw-formula-template";
 
 /// An app qube of each distribution, with different needs.
 const BOTH: &str = "[[server]]\nname = \"one\"\nclass = \"app\"\ntemplate = \"debian-13-xfce\"\n\
-                    [[server]]\nname = \"two\"\nclass = \"app\"\ntemplate = \"fedora-42-xfce\"\n\
+                    [[server]]\nname = \"two\"\nclass = \"app\"\ntemplate = \"fedora-43-xfce\"\n\
                     provider = \"ollama\"\nports = { gateway = 18790 }\n";
 
 fn debian_package(built: &Built) -> PathBuf {

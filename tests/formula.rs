@@ -423,7 +423,7 @@ fn an_app_qube_of_another_template_fails_and_stays() {
 
 #[test]
 fn a_standalone_qube_of_another_template_fails_and_stays() {
-    let built = Built::config(&format!("{DEFAULT}template = \"fedora-42-xfce\"\n"));
+    let built = Built::config(&format!("{DEFAULT}template = \"fedora-43-xfce\"\n"));
     let Some(bed) = Bed::dom0(Salt::V3007, &built) else {
         return;
     };

@@ -344,16 +344,20 @@ fn scenario_4_an_app_qube_comes_back_too() {
     let mut story = Story::of("4-restart-app");
     let built = Built::example("cursor-tunnel-app.toml");
     let mut qubes = QubesBox::fresh("4-restart-app");
+    let server = built.servers()[0].clone();
+    let name = server["name"].as_str().unwrap().to_owned();
+    let template = server["template"].as_str().unwrap();
     // The template package goes into the template first.
     qubes.give(&built.template, "template.rpm");
     qubes.must(
         "dom0",
-        "qvm-start fedora-42-xfce && \
-         qrexec-client -d fedora-42-xfce 'root:rpm --install /mnt/exchange/[a-z]*.rpm' && \
-         qvm-shutdown --wait fedora-42-xfce",
+        &format!(
+            "qvm-start {template} && \
+             qrexec-client -d {template} 'root:rpm --install /mnt/exchange/[a-z]*.rpm' && \
+             qvm-shutdown --wait {template}"
+        ),
     );
     qubes.install(&built);
-    let name = built.servers()[0]["name"].as_str().unwrap().to_owned();
     assert_eq!(name, "openclaw-vm");
     apply(&qubes);
     qubes.until("dom0", READY);

@@ -181,7 +181,7 @@ class Qube(Case):
     def test_absent_and_clone(self):
         cloned, again, removed, gone, used = self.apply(
             ("clone", "copy", {"source": "work"}), ("clone", "copy", {"source": "work"}),
-            ("absent", "copy"), ("absent", "copy"), ("absent", "fedora-42-xfce"))
+            ("absent", "copy"), ("absent", "copy"), ("absent", "fedora-43-xfce"))
         self.expect(cloned, True, "/usr/bin/qvm-check copy ", {})
         self.expect(again, True, "[SKIP] A VM with the name 'copy' already exists.", {})
         self.expect(removed, True, changes={})
@@ -222,7 +222,7 @@ class Power(Case):
 
     def test_refusals(self):
         used, kind, not_template, unknown = self.apply(
-            ("shutdown", "sys-net"), ("exists", "fedora-42-xfce", {"flags": ["template"]}),
+            ("shutdown", "sys-net"), ("exists", "fedora-43-xfce", {"flags": ["template"]}),
             ("exists", "work", {"flags": ["template"]}), ("run", "work", {"cmd": "ls"}))
         self.expect(used, False)
         self.assertIn("There are other VMs connected to this VM: sys-firewall",

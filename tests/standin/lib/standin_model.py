@@ -597,20 +597,22 @@ class Model:
         self.firewall(name)[:] = rules
 
 
+# What Qubes 4.3 supports. Fedora 42 ended in May 2026, but is what app qubes are made from by
+# default.
+TEMPLATES = ("fedora-42-xfce", "fedora-43-xfce", "fedora-44-xfce", "debian-13-xfce")
+
+
 def initial():
     """A machine as the installer leaves it, more or less."""
     os_features = {"gui": "1", "os": "Linux", "qrexec": "1"}
     data = {"labels": LABELS, "kernels": ["6.12.59-1.fc41"], "qubes": {},
-            "default_template": "fedora-42-xfce", "default_netvm": "sys-firewall",
+            "default_template": "fedora-43-xfce", "default_netvm": "sys-firewall",
             "default_dispvm": "default-dvm", "management_dispvm": "default-mgmt-dvm"}
     rows = (
         ("dom0", "AdminVM", "black", True, {}, {}),
-        ("fedora-42-xfce", "TemplateVM", "black", False, {},
-         {**os_features, "os-distribution": "fedora", "os-version": "42",
-          "template-name": "fedora-42-xfce"}),
-        ("debian-13-xfce", "TemplateVM", "black", False, {},
-         {**os_features, "os-distribution": "debian", "os-version": "13",
-          "template-name": "debian-13-xfce"}),
+        *((name, "TemplateVM", "black", False, {},
+           {**os_features, "os-distribution": name.split("-")[0],
+            "os-version": name.split("-")[1], "template-name": name}) for name in TEMPLATES),
         ("sys-net", "AppVM", "red", True,
          {"autostart": True, "maxmem": 0, "netvm": None, "provides_network": True,
           "virt_mode": "hvm"}, {"servicevm": "1", "service.clocksync": "1"}),
@@ -631,6 +633,6 @@ def initial():
         if klass == "AdminVM":
             qube.update(tags=[], firewall=[])
         if klass == "AppVM":
-            qube["template"] = "fedora-42-xfce"
+            qube["template"] = data["default_template"]
         data["qubes"][name] = qube
     return data
