@@ -49,6 +49,33 @@ fn the_formula_reads_as_recorded() {
     }
 }
 
+/// The names that today's templates have for what a server needs. No Fedora is run in the tests: its
+/// names are only recorded.
+#[test]
+fn each_template_of_todays_qubes_gets_packages_by_its_own_names() {
+    for (template, names) in [
+        ("debian-13-xfce", ["npm", "golang-go"]),
+        ("fedora-43-xfce", ["nodejs-npm", "golang"]),
+        ("fedora-44-xfce", ["nodejs24-npm-bin", "golang"]),
+    ] {
+        let built = Built::from_args(&["--template", template, "--provider", "cursor"]);
+        let state = "dom0/srv/formulas/base/openclaw-formula/openclaw/openclaw-vm/install.sls";
+        let state = fs::read_to_string(built.output.join(state)).unwrap();
+        let packages: Vec<_> = state
+            .lines()
+            .skip_while(|line| line.trim() != "- pkgs:")
+            .skip(1)
+            .map_while(|line| line.strip_prefix("      - "))
+            .collect();
+        let [npm, go] = names;
+        assert_eq!(
+            packages,
+            ["curl", "socat", npm, "nftables", go],
+            "{template}"
+        );
+    }
+}
+
 #[test]
 fn tls_changes_what_is_recorded() {
     let with = |tls: bool| {
