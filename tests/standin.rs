@@ -6,7 +6,7 @@
 mod support;
 
 use support::bed::{Salt, in_image};
-use support::said;
+use support::{said, stdout};
 
 /// Runs a self-test as the hosts of the tests would: by the image's Python.
 #[track_caller]
@@ -49,4 +49,30 @@ fn hostile_calls_are_refused() {
 #[test]
 fn providers_behave_as_the_real_ones() {
     passes("provider/provider_selftest.py", Salt::V3007);
+}
+
+/// What a `debian-13` qube has, and dom0's Python in Qubes 4.3.
+#[test]
+fn the_image_is_todays_platform() {
+    let Some(mut command) = in_image(Salt::V3007) else {
+        return;
+    };
+    let versions = stdout(command.args([
+        "sh",
+        "-c",
+        ". /etc/os-release && echo \"$VERSION_CODENAME\" && python3 --version && \
+         /opt/salt/bin/python3 --version && systemctl --version && rpm --version",
+    ]));
+    for expected in [
+        "trixie",
+        "Python 3.13.",
+        "systemd 257 ",
+        "RPM version 4.20.",
+    ] {
+        assert!(
+            versions.lines().any(|line| line.starts_with(expected)),
+            "{expected}: {versions}"
+        );
+    }
+    assert_eq!(versions.matches("Python 3.13.").count(), 2, "{versions}");
 }
