@@ -16,14 +16,14 @@ const OPENAI: &str = "sk-0123456789abcdefghij";
 const ANTHROPIC: &str = "sk-ant-0123456789abcdefghij";
 
 /// The home of a server that uses Anthropic.
-fn home() -> Option<Home> {
-    let home = Home::new(Built::example("anthropic-tunnel-standalone.toml"))?;
+fn home() -> Home {
+    let home = Home::new(Built::example("anthropic-tunnel-standalone.toml"));
     home.configure(&json!({ "models": { "providers": { "anthropic": {} } } }));
     home.write(
         ".openclaw/openclaw.json",
         json!({ "agents": { "defaults": { "model": "anthropic/claude-opus-5" } } }).to_string(),
     );
-    Some(home)
+    home
 }
 
 #[track_caller]
@@ -57,8 +57,9 @@ fn wait(home: &Home) -> (String, String) {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_key_is_stored_listed_and_removed() {
-    let Some(home) = home() else { return };
+    let home = home();
     let mine = "OPENCLAW_GATEWAY_TOKEN=t\n# mine\nMINE='a b'";
     home.write(".openclaw/.env", mine);
     assert_eq!(
@@ -89,8 +90,9 @@ fn a_key_is_stored_listed_and_removed() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_malformed_key_is_refused_and_not_shown() {
-    let Some(home) = home() else { return };
+    let home = home();
     let long = format!("sk-{}", "x".repeat(400));
     let endless = "x".repeat(5000);
     for (provider, key, why) in [
@@ -156,8 +158,9 @@ fn a_malformed_key_is_refused_and_not_shown() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn wrong_use_is_explained() {
-    let Some(home) = home() else { return };
+    let home = home();
     for arguments in [
         &[][..],
         &["set"],
@@ -180,8 +183,9 @@ fn wrong_use_is_explained() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_key_that_is_typed_is_not_shown() {
-    let Some(home) = home() else { return };
+    let home = home();
     let terminal = repository().join("tests/support/terminal.py");
     let terminal = ["/usr/bin/python3", terminal.to_str().unwrap()];
     let output = home.run(
@@ -210,8 +214,9 @@ fn a_key_that_is_typed_is_not_shown() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn with_a_full_disk_the_keys_stay() {
-    let Some(home) = home() else { return };
+    let home = home();
     set(&home, "openai", OPENAI);
     home.write(
         ".openclaw/.env",
@@ -231,8 +236,9 @@ fn with_a_full_disk_the_keys_stay() {
 
 /// Keys in the file that OpenClaw reads whole, in each form that its parser takes.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn keys_that_openclaw_would_find_are_moved() {
-    let Some(home) = home() else { return };
+    let home = home();
     let others = "OPENCLAW_GATEWAY_TOKEN=t\n\n# OPENAI_API_KEY=commented\nMY_OPENAI_API_KEY=kept\r\n\
                   LINES=\"one\ntwo\"\n";
     for line in [
@@ -296,8 +302,9 @@ fn wait_with_anthropic(home: &Home) -> (String, String) {
 /// A provider's key is in the environment only while the provider is in use; going back to it needs
 /// no new key.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn the_gateway_gets_the_keys_of_its_providers_only() {
-    let Some(home) = home() else { return };
+    let home = home();
     set(&home, "openai", OPENAI);
     set(&home, "anthropic", ANTHROPIC);
     let (openai, anthropic) = (
@@ -334,8 +341,9 @@ fn the_gateway_gets_the_keys_of_its_providers_only() {
 
 /// Whose key the gateway waits for, for each way to write the model.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn it_waits_for_the_key_of_the_model_that_openclaw_uses() {
-    let Some(home) = home() else { return };
+    let home = home();
     let cases = [
         (
             "{ agents: { defaults: { imageModel: { primary: 'openai/x' }, model: { primary: 'anthropic/claude-opus-5' } } } }",
@@ -414,8 +422,9 @@ fn it_waits_for_the_key_of_the_model_that_openclaw_uses() {
 
 /// A key that is no file, or holds no key, keeps the gateway waiting, and does not hang the tool.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_file_that_holds_no_key_is_none() {
-    let Some(home) = home() else { return };
+    let home = home();
     fs::create_dir_all(home.path(".openclaw/keys")).unwrap();
     let file = home.path(".openclaw/keys/anthropic");
     let cases: [&dyn Fn(); 5] = [
@@ -460,13 +469,14 @@ fn a_file_that_holds_no_key_is_none() {
 
 /// Without a home in the environment, the user's is meant; root is nobody's user.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn it_knows_whose_keys_these_are() {
-    let Some(home) = home() else { return };
+    let home = home();
     let output = home.run(&["env", "-u", "HOME"], "openclaw-key", &["list"], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("is missing"), "{}", said(&output));
     let tool = home.folder().join("local/bin/openclaw-key");
-    let output = Command::new(support::npm::node().unwrap())
+    let output = Command::new(support::npm::node())
         .arg(tool)
         .arg("list")
         .env("HOME", home.path(""))

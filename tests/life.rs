@@ -59,20 +59,19 @@ fn assert_is(root: &Root, release: &Built, other: &Built) {
 }
 
 /// A machine with what dom0 has.
-fn machine() -> Option<Root> {
-    let root = Root::new()?;
+fn machine() -> Root {
+    let root = Root::new();
     root.install_stubs();
-    Some(root)
+    root
 }
 
 const ENABLE: &str = "top.enable openclaw -l quiet --out quiet";
 const DISABLE: &str = "top.disable openclaw -l quiet --out quiet";
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn each_step_is_quiet_and_leaves_the_package_in_order() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     let [one, two] = releases();
     root.write_qubesctl("");
     let before = root.files();
@@ -97,10 +96,9 @@ fn each_step_is_quiet_and_leaves_the_package_in_order() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn qubesctl_may_be_missing_or_fail() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     let [one, two] = releases();
     let before = root.files();
     root.quietly(&["--install", file(&one)]);
@@ -123,10 +121,9 @@ fn qubesctl_may_be_missing_or_fail() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn edited_configuration_is_kept_and_other_edits_are_not() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     let [one, two] = releases();
     root.quietly(&["--install", file(&one)]);
     let config = root.path().join(CONFIG);
@@ -155,10 +152,9 @@ fn edited_configuration_is_kept_and_other_edits_are_not() {
 
 /// rpm dies when the new files are there, and the old ones not yet gone.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn an_upgrade_that_is_killed_is_completed_by_the_next() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     let [one, two] = releases();
     root.write_qubesctl("");
     root.quietly(&["--install", file(&one)]);
@@ -206,10 +202,9 @@ fn an_upgrade_that_is_killed_is_completed_by_the_next() {
 /// Without room, rpm leaves the old package as it is; and when it is told to go on, and fails in
 /// the middle, the next upgrade completes it.
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn an_upgrade_without_room_is_completed_by_the_next() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     let [one, two] = releases();
     root.write_qubesctl("");
     let small = SmallDisk::at(root.path().join("srv/formulas/base"));
@@ -261,10 +256,9 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn the_template_package_lives_likewise() {
-    let Some(root) = machine() else {
-        return;
-    };
+    let root = machine();
     const NAME: &str = "openclaw-formula-template";
     let releases = [
         "class = \"app\"\n",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::configurations::OPEN;
-use support::{Built, examples, has_program, repository, said, stdout, stubs, tool};
+use support::{Built, examples, repository, said, stdout, stubs, tool};
 
 /// Both hosts, as trees and packages name them.
 const HOSTS: [&str; 2] = ["dom0", "template"];
@@ -102,10 +102,8 @@ fn tls_changes_what_is_recorded() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn packages_hold_what_the_manifest_lists() {
-    if !has_program("rpm") {
-        return;
-    }
     for example in examples() {
         let built = Built::example(&example);
         for host in HOSTS {
@@ -133,10 +131,8 @@ fn packages_hold_what_the_manifest_lists() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn what_a_package_says_of_itself() {
-    if !has_program("rpm") {
-        return;
-    }
     let built = Built::example("several-servers.toml");
     for host in HOSTS {
         let format = "Name: %{NAME}\nVersion: %{VERSION}\nRelease: %{RELEASE}\nArch: %{ARCH}\n\
@@ -152,10 +148,8 @@ fn what_a_package_says_of_itself() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn packages_install_into_an_empty_root() {
-    if !has_program("rpm") {
-        return;
-    }
     let built = Built::example("several-servers.toml");
     for host in HOSTS {
         let root = tempfile::tempdir().unwrap();
@@ -190,10 +184,8 @@ fn packages_install_into_an_empty_root() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn dnf_installs_from_a_repository_with_what_dom0_and_templates_have() {
-    if !has_program("dnf") || !has_program("createrepo_c") {
-        return;
-    }
     let built = Built::example("several-servers.toml");
     let repo = tempfile::tempdir().unwrap();
     for host in HOSTS {
@@ -232,10 +224,8 @@ fn dnf_installs_from_a_repository_with_what_dom0_and_templates_have() {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn rpmlint_finds_only_what_is_accounted_for() {
-    if !has_program("rpmlint") {
-        return;
-    }
     for example in ["several-servers.toml", "cursor-network-app.toml"] {
         let built = Built::example(example);
         let output = Command::new("rpmlint")
@@ -329,10 +319,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, std::time::SystemTime, Vec
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn source_date_epoch_is_the_time_of_everything() {
-    if !has_program("rpm") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let printed = stdout(

@@ -22,7 +22,7 @@ use openclaw_formula::tree::Host;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support::configurations::{OPEN, check, read, valid};
-use support::{examples, has_program, repository, stdout, tool};
+use support::{examples, repository, stdout, tool};
 
 /// What the machine has beside servers and clients. A dot is in no name that the formula manages.
 const TEMPLATE: &str = "x.template";
@@ -984,9 +984,6 @@ ports = { gateway = 18790 }
 
 #[test]
 fn the_policy_of_every_example_means_what_its_configuration_says() {
-    if !has_program("python3") {
-        return;
-    }
     let mut evaluator = Evaluator::default();
     for example in examples() {
         let text = fs::read_to_string(repository().join("examples").join(&example)).unwrap();
@@ -1000,9 +997,6 @@ fn the_policy_of_every_example_means_what_its_configuration_says() {
 
 #[test]
 fn the_policy_of_any_configuration_means_what_it_says() {
-    if !has_program("python3") {
-        return;
-    }
     let evaluator = std::cell::RefCell::new(Evaluator::default());
     check(6, valid(), |text| {
         prove(&mut evaluator.borrow_mut(), &text, Asked::Kinds)

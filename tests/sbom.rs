@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Built, from_setup, has_program, repository, said, stdout, tool};
+use support::{Built, from_setup, repository, said, stdout, tool};
 
 fn bill(built: &Built) -> Value {
     let text = stdout(tool().arg("sbom").arg(&built.output));
@@ -44,10 +44,9 @@ fn lock_file() -> Value {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn it_is_valid() {
-    let Some(environment) = from_setup("lint") else {
-        return;
-    };
+    let environment = from_setup("lint");
     const VALIDATE: &str = "import sys\n\
         from cyclonedx.schema import SchemaVersion\n\
         from cyclonedx.validation.json import JsonStrictValidator\n\
@@ -107,9 +106,6 @@ fn it_names_the_crates_that_cargo_builds() {
 
 #[test]
 fn it_names_the_packages_and_what_they_bring() {
-    if !has_program("sha256sum") {
-        return;
-    }
     let built = Built::from_args(&["--provider", "cursor"]);
     let bill_of_cursor = bill(&built);
     for package in [&built.dom0, &built.template] {

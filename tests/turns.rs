@@ -25,9 +25,9 @@ struct Qube {
 }
 
 impl Qube {
-    fn new() -> Option<Qube> {
+    fn new() -> Qube {
         let built = Built::example("multi-provider-tunnel-standalone.toml");
-        let bed = Bed::qube(Salt::V3007, &built, "openclaw-vm", true)?;
+        let bed = Bed::qube(Salt::V3007, &built, "openclaw-vm", true);
         let qube = Qube {
             bed,
             sessions: Cell::new(0),
@@ -54,7 +54,7 @@ impl Qube {
         }
         qube.bed.apply("openclaw.configure", false).succeeded();
         qube.user("ollama pull gemma4");
-        Some(qube)
+        qube
     }
 
     /// Runs a shell command as the qube's user, which must succeed.
@@ -137,10 +137,9 @@ impl Qube {
 }
 
 #[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_turn_reaches_each_provider_and_comes_back() {
-    let Some(qube) = Qube::new() else {
-        return;
-    };
+    let qube = Qube::new();
 
     // All of them, the first by default.
     qube.switch("multi-provider", OPENAI);

@@ -54,22 +54,20 @@ fn is_first(pid: &str) -> bool {
         .is_some_and(|numbers| numbers.split_whitespace().nth(1) == Some("1"))
 }
 
-/// The image and one Salt for it; `None` if the set-up has not been run, or without root.
-fn prepared(salt: Salt) -> Option<(PathBuf, PathBuf)> {
-    let found = (from_setup("image")?, from_setup(salt.folder())?);
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "a container needs root");
-        eprintln!("skipped: a container needs root");
-        return None;
-    }
-    Some(found)
+/// The image and one Salt for it.
+fn prepared(salt: Salt) -> (PathBuf, PathBuf) {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "a container needs root"
+    );
+    (from_setup("image"), from_setup(salt.folder()))
 }
 
 /// The beginning of a command line whose rest a container runs as its only program: with one Salt,
-/// the repository as `/mnt/repository`, and no network. `None` if the set-up has not been run.
-pub fn in_image(salt: Salt) -> Option<Command> {
+/// the repository as `/mnt/repository`, and no network.
+pub fn in_image(salt: Salt) -> Command {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let (image, environment) = prepared(salt)?;
+    let (image, environment) = prepared(salt);
     let mut command = Command::new("systemd-nspawn");
     command
         .args(["--quiet", "--volatile=overlay", "--register=no"])
@@ -86,7 +84,7 @@ pub fn in_image(salt: Salt) -> Option<Command> {
             repository().display()
         ))
         .stdin(Stdio::null());
-    Some(command)
+    command
 }
 
 /// One running container.
@@ -104,9 +102,9 @@ impl Drop for Bed {
 }
 
 impl Bed {
-    /// Boots a container; `None` if the set-up has not been run.
-    fn boot(salt: Salt, minion: &str, binds: &[(PathBuf, &str)]) -> Option<Bed> {
-        let (image, environment) = prepared(salt)?;
+    /// Boots a container.
+    fn boot(salt: Salt, minion: &str, binds: &[(PathBuf, &str)]) -> Bed {
+        let (image, environment) = prepared(salt);
         let exchange = tempfile::tempdir().unwrap();
         let machine = exchange.path().file_name().unwrap().to_str().unwrap();
         let machine = format!("bed-{}", machine.trim_start_matches(".tmp"));
@@ -152,18 +150,18 @@ impl Bed {
             matches!(state.trim(), "running" | "degraded").then_some(())
         });
         bed.write("/etc/salt/minion", minion);
-        Some(bed)
+        bed
     }
 
     /// dom0, with the package installed by rpm, its top enabled in no way, and the machine that
     /// the stand-in makes.
-    pub fn dom0(salt: Salt, built: &Built) -> Option<Bed> {
+    pub fn dom0(salt: Salt, built: &Built) -> Bed {
         let standin = repository().join("tests/standin");
         let minion = format!(
             "id: dom0\nfile_client: local\nmodule_dirs: [{STANDIN}/qvm]\n\
              file_roots:\n  base:\n    - /srv/salt\n"
         );
-        let bed = Bed::boot(salt, &minion, &[(standin, STANDIN)])?;
+        let bed = Bed::boot(salt, &minion, &[(standin, STANDIN)]);
         // It says what it was called with: the packages' scripts may call nothing else.
         bed.write_program(
             "/usr/bin/qubesctl",
@@ -175,26 +173,26 @@ impl Bed {
         stubs::write_all(&stubs);
         bed.must(&format!("rpm --install {EXCHANGE}/stubs/*.rpm"));
         bed.install(built);
-        Some(bed)
+        bed
     }
 
     /// A qube, with the formula's files as the management qube would bring them.
-    pub fn qube(salt: Salt, built: &Built, name: &str, npm_cache: bool) -> Option<Bed> {
+    pub fn qube(salt: Salt, built: &Built, name: &str, npm_cache: bool) -> Bed {
         let formula = built.output.join("dom0/srv/formulas/base/openclaw-formula");
         let minion =
             format!("id: {name}\nfile_client: local\nfile_roots:\n  base:\n    - /srv/formula\n");
         let standin = repository().join("tests/standin");
         let mut binds = vec![(formula, "/srv/formula"), (standin, STANDIN)];
         if npm_cache {
-            binds.push((from_setup("npm/layer/var/cache/openclaw-npm")?, "/mnt/npm"));
+            binds.push((from_setup("npm/layer/var/cache/openclaw-npm"), "/mnt/npm"));
         }
-        let bed = Bed::boot(salt, &minion, &binds)?;
+        let bed = Bed::boot(salt, &minion, &binds);
         if npm_cache {
             // The formula removes the cache when it is done.
             bed.must("cp --recursive /mnt/npm /var/cache/openclaw-npm");
             bed.write("/root/.npmrc", "offline=true\n");
         }
-        Some(bed)
+        bed
     }
 
     /// Installs or upgrades the dom0 package.
@@ -405,7 +403,7 @@ pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(started.elapsed() < CEILING, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(500));
     }
 }
 

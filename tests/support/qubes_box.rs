@@ -279,7 +279,8 @@ impl QubesBox {
                 "{host}: waited in vain for {script}: {}",
                 said(&output)
             );
-            std::thread::sleep(Duration::from_millis(250));
+            // A look costs as much as a tenth of a second of a core.
+            std::thread::sleep(Duration::from_secs(1));
         }
     }
 
