@@ -2,8 +2,8 @@
 
 //! From what a person wrote, a file or options or both, to a validated [`Deployment`].
 //!
-//! [`tree`] keeps every value with its place; [`decode`] turns values into types and names what
-//! is unknown; [`check`] looks at what the values mean together, [`extra`] at OpenClaw's own
+//! `tree` keeps every value with its place; `decode` turns values into types and names what
+//! is unknown; `check` looks at what the values mean together, `extra` at OpenClaw's own
 //! settings. All findings of a run come out
 //! at once.
 
