@@ -2,7 +2,7 @@
 
 //! Which settings of OpenClaw a configuration may add, and why others need a person to insist.
 //!
-//! OpenClaw has thousands of settings, and each version more: [`rules`](super::rules) names the
+//! OpenClaw has thousands of settings, and each version more: `rules` names the
 //! parts that do no harm, [`settings`] what each setting in them means, and what is not named is
 //! refused. What a name or a value alone tells, such as a secret, is refused wherever it stands.
 
