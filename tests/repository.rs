@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -64,19 +65,27 @@ impl Bench {
     }
 }
 
-/// Every file below a folder, but gpg's.
+/// Every file below a folder, but gpg's: the bytes of a regular file, and where a link leads. Of a
+/// pipe there is only the name, for who reads one waits.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            let kind = fs::symlink_metadata(&path).unwrap().file_type();
+            if kind.is_dir() {
                 folders.push(path);
-            } else {
-                let bytes = fs::read(&path).unwrap();
-                found.insert(path, bytes);
+                continue;
             }
+            let bytes = if kind.is_file() {
+                fs::read(&path).unwrap()
+            } else if kind.is_symlink() {
+                fs::read_link(&path).unwrap().into_os_string().into_vec()
+            } else {
+                Vec::new()
+            };
+            found.insert(path, bytes);
         }
     }
     found

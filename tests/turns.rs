@@ -85,23 +85,30 @@ impl Qube {
                 settings["api"] = api.into();
             }
         }
-        let reloads = |end: &str| {
+        // What the gateway has said of each change that it saw.
+        let changes = || -> Vec<String> {
             let journal = self.journal("openclaw-gateway.service");
-            journal.matches(&format!("[reload] config {end}")).count()
+            let mut changes = journal.split("[reload] config change detected");
+            changes.next();
+            changes.map(str::to_owned).collect()
         };
-        let before = reloads("hot reload applied");
-        let mut failed = reloads("reload failed");
+        let before = changes().len();
+        let mut failed = 0;
         self.bed.write("/home/user/new.json", &config.to_string());
         let save = "umask 077 && cat new.json >.openclaw/new.json && \
                     mv .openclaw/new.json .openclaw/openclaw.json";
         self.user(save);
         wait_for("the gateway to take up a configuration", || {
+            let said = changes().split_off(before).concat();
             // It does not while a plugin that goes is still at work, and asks to be told again.
-            if reloads("reload failed") > failed {
+            if said.matches("[reload] config reload failed").count() > failed {
                 failed += 1;
                 self.user(save);
             }
-            (reloads("hot reload applied") > before).then_some(())
+            // For some settings it restarts, such as where the memory's model is.
+            let taken = said.contains("[reload] config hot reload applied")
+                || said.contains("[gateway] ready");
+            taken.then_some(())
         });
     }
 
