@@ -830,3 +830,108 @@ fn twice(key: &str, item: &Node, first: &Place) -> Diagnostic {
     )
     .related(first.clone(), "first here")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Sources;
+
+    /// What is read of a file, and what is said of it: problem and label.
+    fn read(text: &str) -> (Draft, Vec<(String, String)>) {
+        let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
+        let file = super::super::tree::from_toml(
+            sources.add("openclaw.toml", text),
+            text,
+            &mut diagnostics,
+        );
+        let line = sources.add("<command line>", "");
+        let draft = decode(Some(&file), &OptionNodes::default(), line, &mut diagnostics);
+        let said = diagnostics
+            .into_iter()
+            .map(|it| (it.what.problem, it.what.label));
+        (draft, said.collect())
+    }
+
+    #[test]
+    fn an_empty_file_is_one_server_with_defaults() {
+        let (draft, said) = read("");
+        assert_eq!(said, []);
+        let [server] = draft.servers.as_slice() else {
+            panic!("{draft:?}");
+        };
+        assert!(!server.name.given);
+        assert_eq!(server.mode.value, Some(ModeWord::Tunnel));
+        assert_eq!(server.autostart.value, Some(true));
+        assert!(server.ip.value.is_none() && !server.names_clients);
+        assert_eq!(
+            server.name.value.as_ref().unwrap().to_string(),
+            "openclaw-vm"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_its_field_empty_and_the_others_full() {
+        let (draft, said) = read("[[server]]\nname = \"a b\"\nmode = 7\nlabel = \"red\"\n");
+        assert_eq!(said.len(), 2, "{said:?}");
+        let server = &draft.servers[0];
+        assert!(server.name.value.is_none() && server.name.given);
+        assert!(server.mode.value.is_none() && server.mode.given);
+        assert_eq!(server.label.value, Some("red".parse().unwrap()));
+        assert!(draft.finish().is_none());
+    }
+
+    #[test]
+    fn a_setting_stands_where_it_was_written() {
+        let text = "[[server]]\nlabel = \"red\"\n";
+        let (draft, _) = read(text);
+        let server = &draft.servers[0];
+        assert_eq!(&text[server.label.place.span.clone()], "\"red\"");
+        // One that is missing stands at the head of its server.
+        assert_eq!(server.netvm.place.span, 0..text.find('\n').unwrap());
+    }
+
+    #[test]
+    fn each_server_is_read() {
+        let (draft, said) = read("[[server]]\nname = \"a\"\n[[server]]\nname = \"b\"\n");
+        assert_eq!(said, []);
+        let names = draft
+            .servers
+            .iter()
+            .map(|it| it.name.value.as_ref().unwrap().to_string());
+        assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_address_is_one_that_a_qube_can_have() {
+        for text in ["10.137.0.100", "192.168.1.50", "1.2.3.4", "223.255.255.255"] {
+            assert!(text.parse::<Address>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "10.137.0.100/24",
+            "::1",
+            "010.1.1.1",
+            "0.1.2.3",
+            "127.0.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "10.139.1.1",
+            "10.139.1.2",
+            "1.2.3",
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_netvm_is_a_netvm() {
+        assert!("none".parse::<Netvm>().unwrap().0.is_none());
+        assert!("".parse::<Netvm>().unwrap().0.is_none());
+        assert!("sys-net".parse::<Netvm>().unwrap().0.is_some());
+        // Qubes keeps this one for itself.
+        assert!("None".parse::<Netvm>().is_err());
+        assert!("-".parse::<Netvm>().is_err());
+    }
+}

@@ -402,3 +402,128 @@ pub fn names_a_place(name: &str) -> bool {
     let whole: String = spread.split(' ').collect();
     is_place(&whole) || spread.split(' ').any(is_place)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What the formula sets of a server's configuration.
+    fn managed() -> Value {
+        json!({ "gateway": { "port": 18789, "auth": { "mode": "token" } } })
+    }
+
+    /// The path of these words.
+    fn at(words: &str) -> Path {
+        let steps = words.split('.').map(|word| Step::Key(word.to_owned()));
+        Path(steps.collect())
+    }
+
+    /// The label of what is objected to in a setting.
+    fn label(path: &str, value: Value) -> Option<&'static str> {
+        let path = at(path);
+        object_to_setting(&path, &value, &managed())
+            .or_else(|| object_to_value(&path, &value, &managed()))
+            .map(|objection| objection.label)
+    }
+
+    #[test]
+    fn what_the_formula_sets_is_not_added() {
+        assert_eq!(
+            label("gateway.port", json!(1)),
+            Some(why::MANAGED_PORT.label)
+        );
+        assert_eq!(
+            label("gateway.auth.mode", json!("none")),
+            Some(why::MANAGED.label)
+        );
+    }
+
+    #[test]
+    fn a_value_tells_wherever_it_stands() {
+        for (path, value, why) in [
+            ("messages.responsePrefix", json!("${HOME}"), &why::REFERENCE),
+            (
+                "messages.responsePrefix",
+                json!("$${HOME}"),
+                &why::REFERENCE,
+            ),
+            (
+                "messages.responsePrefix",
+                json!({ "source": "env" }),
+                &why::REFERENCE,
+            ),
+            ("messages.$include", json!("x"), &why::INCLUDE),
+            ("ui.allowInsecureThings", json!(true), &why::DANGEROUS),
+        ] {
+            let found = label(path, value.clone());
+            // Some are refused for what the setting is, which is said first.
+            assert!(found.is_some(), "{path} = {value}");
+            let said = object_to_value(&at(path), &value, &managed());
+            assert_eq!(said.map(|it| it.label), Some(why.label), "{path} = {value}");
+        }
+    }
+
+    #[test]
+    fn names_of_places_are_known_however_they_are_spelt() {
+        for name in [
+            "url",
+            "URL",
+            "baseUrl",
+            "base_url",
+            "azure-endpoint",
+            "API_HOST",
+            "proxyurl",
+            "callbackURIs",
+            "hostnames",
+            "allowedOrigins",
+            "proxies",
+            "addresses",
+        ] {
+            assert!(names_a_place(name), "{name}");
+        }
+        for name in [
+            "",
+            "hour",
+            "curled",
+            "security",
+            "mode",
+            "ghosted",
+            "serverless",
+        ] {
+            assert!(!names_a_place(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn groups_need_somebody_named() {
+        let open = |telegram: Value| {
+            let objections = object_to_groups(&json!({ "channels": { "telegram": telegram } }));
+            let paths = objections.iter().map(|it| it.to.to_string());
+            paths.collect::<Vec<_>>()
+        };
+        let groups = json!({ "-1": {}, "-2": { "allowFrom": [7] } });
+        assert_eq!(
+            open(json!({ "groups": groups })),
+            ["channels.telegram.groups.-1"]
+        );
+        assert_eq!(open(json!({ "groups": groups, "allowFrom": [7] })), [""; 0]);
+        assert_eq!(open(json!({ "groups": groups, "allowFrom": 7 })).len(), 1);
+        assert_eq!(
+            open(
+                json!({ "accounts": { "a": { "groups": groups }, "b": { "groupAllowFrom": [] } } })
+            ),
+            ["channels.telegram.accounts.a.groups.-1"]
+        );
+    }
+
+    #[test]
+    fn a_table_stays_one() {
+        let refused =
+            |path: &str, value: Value| refuse_kind(&at(path), &value, &managed()).is_some();
+        assert!(refused("gateway", json!(1)));
+        assert!(refused("gateway.port.x", json!(1)));
+        assert!(!refused("gateway.auth", json!({})));
+    }
+}

@@ -405,3 +405,100 @@ pub(super) fn several_blocks(bytes: &[u8]) -> bool {
 pub(super) fn line(error: &impl fmt::Display) -> String {
     printable(&error.to_string().replace('\n', " "))
 }
+
+#[cfg(test)]
+mod tests {
+    use pgp::composed::{ArmorOptions, KeyType, SecretKeyParamsBuilder, SignedSecretKey};
+    use pgp::types::Timestamp;
+
+    use super::*;
+    use crate::openpgp::{Passphrase, SecretKey};
+
+    /// A key with one user, made a minute ago.
+    fn key(kind: KeyType, can_sign: bool) -> SignedSecretKey {
+        SecretKeyParamsBuilder::default()
+            .version(KeyVersion::V4)
+            .key_type(kind)
+            .can_sign(can_sign)
+            .can_certify(true)
+            .created_at(Timestamp::from_secs(now() - 60))
+            .primary_user_id("somebody".to_owned())
+            .build()
+            .unwrap()
+            .generate(rand::thread_rng())
+            .unwrap()
+    }
+
+    fn certificate(key: &SignedSecretKey) -> Certificate {
+        Certificate::new("KEY", key.to_public_key())
+    }
+
+    fn signer(key: &SignedSecretKey) -> SecretKey {
+        let text = key.to_armored_string(ArmorOptions::default()).unwrap();
+        SecretKey::read("KEY", text.as_bytes(), &Passphrase::Terminal).unwrap()
+    }
+
+    #[test]
+    fn a_signature_is_over_these_bytes_by_this_key() {
+        let key = key(KeyType::Ed25519Legacy, true);
+        let certificate = certificate(&key);
+        let signature = signer(&key).sign(b"bytes", 0).unwrap();
+        assert_eq!(certificate.check(&signature, b"bytes"), Ok(()));
+        let fits_not = Err("it does not fit what it signs".to_owned());
+        assert_eq!(certificate.check(&signature, b"byte"), fits_not);
+        let other = super::tests::certificate(&super::tests::key(KeyType::Ed25519Legacy, true));
+        let by_another = Err("it is by another key".to_owned());
+        assert_eq!(other.check(&signature, b"bytes"), by_another);
+        for at in (0..signature.len()).step_by(9) {
+            let mut changed = signature.clone();
+            changed[at] ^= 1;
+            assert!(certificate.check(&changed, b"bytes").is_err(), "byte {at}");
+            assert!(certificate.check(&signature[..at], b"bytes").is_err());
+        }
+        let twice = [&*signature, &*signature].concat();
+        assert!(certificate.check(&twice, b"bytes").is_err());
+    }
+
+    #[test]
+    fn a_key_that_dom0_does_not_take_signs_nothing() {
+        for (key, reason) in [
+            (key(KeyType::Ed25519Legacy, false), "it is not for signing"),
+            (key(KeyType::Ed25519, true), "its algorithm is Ed25519 (27)"),
+        ] {
+            let refused = certificate(&key).for_signing(|_| Ok(())).unwrap_err();
+            let said = format!("{refused}");
+            assert!(said.contains(reason), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_key_signs_from_when_it_was_made_until_its_end() {
+        let key = key(KeyType::Ed25519Legacy, true);
+        let certificate = certificate(&key);
+        let fingerprint = key.fingerprint();
+        let usable = certificate.usable(&fingerprint, now()).unwrap();
+        assert_eq!(usable.fingerprint, fingerprint);
+        assert!(usable.made <= now() - 60);
+        // Earlier than the key is no time to sign at: it signs as soon after as it can.
+        let signature = signer(&key).sign(b"bytes", usable.made - 10).unwrap();
+        assert_eq!(certificate.check(&signature, b"bytes"), Ok(()));
+    }
+
+    #[test]
+    fn a_file_holds_one_public_key() {
+        let one = certificate(&key(KeyType::Ed25519Legacy, true)).to_armor();
+        let read = |bytes: &[u8]| Certificate::read("KEY", bytes);
+        assert!(read(one.as_bytes()).is_ok());
+        for (bytes, reason) in [
+            (b"".to_vec(), "KEY"),
+            (b"no key".to_vec(), "KEY"),
+            (
+                format!("{one}\n{one}").into_bytes(),
+                "KEY holds several keys",
+            ),
+        ] {
+            let said = format!("{}", read(&bytes).unwrap_err());
+            assert!(said.contains(reason), "{said}");
+        }
+    }
+}

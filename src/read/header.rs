@@ -319,3 +319,127 @@ fn is_signature_value(entry: &Entry, value: &[u8]) -> Result<(), &'static str> {
 fn number(bytes: &[u8]) -> usize {
     u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Header, Which, kind, tags};
+
+    /// A header with these values of a tag, a kind, a count and bytes.
+    fn written(values: &[(u32, u32, u32, &[u8])]) -> Vec<u8> {
+        let words = |words: [u32; 4]| words.map(u32::to_be_bytes).concat();
+        let (mut index, mut data) = (Vec::new(), Vec::new());
+        for (tag, kind, count, bytes) in values {
+            index.extend(words([*tag, *kind, data.len() as u32, *count]));
+            data.extend(*bytes);
+        }
+        let count = values.len() as u32 + 1;
+        let region = [tags::HEADER_REGION, kind::BINARY, data.len() as u32, 16];
+        data.extend(words([
+            tags::HEADER_REGION,
+            kind::BINARY,
+            (16 * count).wrapping_neg(),
+            16,
+        ]));
+        let start = [0x8ead_e801, 0, count, data.len() as u32];
+        [words(start), words(region), index, data].concat()
+    }
+
+    fn refused(values: &[(u32, u32, u32, &[u8])]) -> String {
+        Header::read(&written(values), Which::Package).unwrap_err()
+    }
+
+    const NAME: (u32, u32, u32, &[u8]) = (tags::NAME, kind::STRING, 1, b"name\0");
+
+    #[test]
+    fn values_are_read_by_their_types() {
+        let bytes = written(&[
+            NAME,
+            (1027, kind::STRINGS, 2, b"one\0two\0\0\0"[..8].into()),
+            (1028, kind::INT32, 2, &[0, 0, 0, 1, 0xff, 0, 0, 0]),
+        ]);
+        // The first has five bytes, and what follows it is not aligned.
+        assert!(Header::read(&bytes, Which::Package).is_err());
+        let bytes = written(&[
+            (tags::NAME, kind::STRING, 1, b"abc\0"),
+            (1027, kind::STRINGS, 2, b"one\0two\0"),
+            (1028, kind::INT32, 2, &[0, 0, 0, 1, 0xff, 0, 0, 0]),
+            (1030, kind::INT16, 1, &[1, 2]),
+        ]);
+        let header = Header::read(&bytes, Which::Package).unwrap();
+        assert_eq!(header.bytes, bytes);
+        assert_eq!(header.text(tags::NAME), Some("abc"));
+        assert_eq!(header.texts(1027), ["one", "two"]);
+        assert_eq!(header.text(1027), None, "two are not one");
+        assert_eq!(header.numbers(1028), [1, 0xff00_0000]);
+        assert_eq!(header.numbers(1030), [0x0102]);
+        assert!(header.numbers(tags::NAME).is_empty());
+        assert_eq!(header.binary(tags::NAME), None);
+        assert!(!header.has(1029));
+    }
+
+    #[test]
+    fn what_follows_is_not_of_the_header() {
+        let bytes = written(&[NAME]);
+        let longer = [&*bytes, b"more"].concat();
+        assert_eq!(Header::read(&longer, Which::Package).unwrap().bytes, bytes);
+        for end in 0..bytes.len() {
+            let short = Header::read(&bytes[..end], Which::Package);
+            assert!(short.is_err(), "{end} bytes of {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn there_is_one_way_to_write_it() {
+        let version = (tags::VERSION, kind::STRING, 1, &b"1\0"[..]);
+        for (values, what) in [
+            (&[NAME, NAME][..], "no place in its order"),
+            (&[version, NAME], "no place in its order"),
+            (&[(7, kind::INT32, 1, &[0; 4])], "no use"),
+            (&[(tags::NAME, kind::STRING, 2, b"a\0b\0")], "no type"),
+            (&[(tags::NAME, kind::STRING, 1, b"")], "no type"),
+            (&[(tags::NAME, 10, 1, b"x")], "no type"),
+            (&[(tags::NAME, kind::BINARY, 1, b"x")], "the wrong type"),
+            (&[(tags::NAME, kind::STRING, 1, b"\xff\0")], "not UTF-8"),
+            (
+                &[(tags::EPOCH, kind::INT32, 1, &[0x80, 0, 0, 0])],
+                "an epoch that is none",
+            ),
+            (
+                &[(tags::NAME, kind::STRING, 1, b"a\0more\0")],
+                "something after its last value",
+            ),
+        ] {
+            assert!(
+                refused(values).contains(what),
+                "{what}: {}",
+                refused(values)
+            );
+        }
+        // Every bit of it counts, but those of a text.
+        let bytes = written(&[(tags::NAME, kind::STRING, 1, b"a\0")]);
+        let text = bytes.len() - 18;
+        for at in (0..bytes.len()).filter(|at| *at != text) {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                let read = Header::read(&changed, Which::Package);
+                let tag = (16 + 16..16 + 20).contains(&at);
+                assert!(read.is_err() || tag, "bit {bit} of byte {at}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_is_pairs_of_lower_case_digits() {
+        for (text, digest) in [
+            (&b"00ff\0"[..], Ok(Some(vec![0, 255]))),
+            (b"0\0", Err(())),
+            (b"0F\0", Err(())),
+            (b"0g\0", Err(())),
+        ] {
+            let bytes = written(&[(1100, kind::STRING, 1, text)]);
+            let header = Header::read(&bytes, Which::Package).unwrap();
+            assert_eq!(header.digest(1100), digest, "{text:?}");
+        }
+    }
+}

@@ -453,3 +453,45 @@ fn called(lead: &[u8]) -> Result<&[u8], String> {
     }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAD, MAGIC, Parts, called};
+
+    /// The lead of a package with this name.
+    fn lead(name: &[u8]) -> [u8; LEAD] {
+        let mut lead = [0; LEAD];
+        lead[..4].copy_from_slice(&MAGIC);
+        lead[4] = 3;
+        lead[10..10 + name.len()].copy_from_slice(name);
+        (lead[77], lead[79]) = (1, 5);
+        lead
+    }
+
+    #[test]
+    fn the_lead_has_one_form() {
+        assert_eq!(called(&lead(b"name-1-1")), Ok(&b"name-1-1"[..]));
+        assert_eq!(called(&lead(b"")), Ok(&b""[..]));
+        assert!(called(&lead(&[b'a'; 66])).is_err(), "without an end");
+        assert!(called(&lead(b"a b")).is_err());
+        assert!(called(&lead(b"a\0b")).is_err(), "behind its end");
+        let good = lead(b"name");
+        for at in (0..LEAD).filter(|at| !(10..14).contains(at)) {
+            let mut changed = good;
+            changed[at] ^= 1;
+            // The architecture's number, at 8 and 9, is nobody's any more.
+            let free = (8..10).contains(&at);
+            assert_eq!(called(&changed).is_ok(), free, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_ends_too_early_is_no_package() {
+        let good = lead(b"name");
+        for end in 0..=LEAD {
+            assert!(Parts::read(&good[..end]).is_err(), "{end} bytes");
+        }
+        let reason = Parts::read(b"\x7fELF").unwrap_err();
+        assert_eq!(reason, "it is too short");
+    }
+}
