@@ -2,14 +2,13 @@
 
 //! Bad input: each case with its whole message, exit status 2, and nothing written.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
-use support::{said, tool};
+use crate::support::{self, said, tool};
 
 /// A configuration that is refused, by the name of its snapshot.
 const REFUSED: &[(&str, &str)] = &[
@@ -579,6 +578,11 @@ const SECRETS: [&str; 9] = [
 fn no_message_shows_a_secret() {
     let mut shown = 0;
     for (_, config) in REFUSED.iter().chain(WARNED) {
+        let secrets = SECRETS.iter().filter(|secret| config.contains(**secret));
+        let secrets: Vec<_> = secrets.collect();
+        if secrets.is_empty() {
+            continue;
+        }
         let folder = with_config(config);
         for arguments in [
             "check openclaw.toml",
@@ -592,9 +596,8 @@ fn no_message_shows_a_secret() {
                 .output()
                 .unwrap();
             let said = said(&output);
-            let secrets = SECRETS.iter().filter(|secret| config.contains(**secret));
-            for secret in secrets {
-                assert!(!said.contains(secret), "{secret}: {said}");
+            for secret in &secrets {
+                assert!(!said.contains(**secret), "{secret}: {said}");
                 shown += 1;
             }
         }
@@ -679,15 +682,27 @@ fn build(config: &str) -> (tempfile::TempDir, Command) {
     (with_config(config), command)
 }
 
+/// What `build` says of each of `REFUSED`, in its order.
+static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let messages = REFUSED.iter().map(|(_, config)| {
+        let (folder, mut command) = build(config);
+        refusal(folder.path(), &mut command)
+    });
+    messages.collect()
+});
+
 #[test]
 fn every_bad_configuration_has_its_message() {
-    for (name, config) in REFUSED {
-        let (folder, mut command) = build(config);
-        let message = refusal(folder.path(), &mut command);
+    for (number, (name, config)) in REFUSED.iter().enumerate() {
+        let message = &MESSAGES[number];
         insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
-        for other in ["check", "plan"] {
-            let refused = refusal(folder.path(), tool().args([other, "openclaw.toml"]));
-            assert_eq!(refused, message, "{name}");
+        // All commands read it in one way: that some say the same shows it.
+        if number % 10 == 0 || support::whole() {
+            for other in ["check", "plan"] {
+                let folder = with_config(config);
+                let refused = refusal(folder.path(), tool().args([other, "openclaw.toml"]));
+                assert_eq!(refused, *message, "{name}");
+            }
         }
         for part in ["rule: ", "help: ", " --> openclaw.toml:"] {
             assert!(message.contains(part), "{name}: no {part:?}: {message}");
@@ -735,9 +750,7 @@ fn every_bad_option_has_its_message() {
 #[test]
 fn the_proposed_word_is_accepted() {
     let mut tried = 0;
-    for (name, config) in REFUSED {
-        let (folder, mut command) = build(config);
-        let message = refusal(folder.path(), &mut command);
+    for ((name, config), message) in REFUSED.iter().zip(&*MESSAGES) {
         let one_finding = message.matches("error: ").count() == 1;
         let proposed = message
             .lines()

@@ -2,14 +2,12 @@
 
 //! The Debian package of the template, with the real dpkg and lintian.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Built, said, stdout, tool};
+use crate::support::{Built, said, stdout, tool};
 use tempfile::TempDir;
 
 const NAME: &str = "openclaw-formula-template";

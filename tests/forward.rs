@@ -4,8 +4,6 @@
 //! ports, who waits and who gives way, what becomes of calls that fail or are lost, what a qube can
 //! put into the log, what happens while the qube is off, and when nobody comes.
 
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use support::repository;
+use crate::support::repository;
 use tempfile::TempDir;
 
 /// Stands in for both clients of qrexec: takes what is said to the end, keeps its place for a

@@ -2,8 +2,6 @@
 
 //! The few shell scripts that read what another qube says, given what a hostile one could say.
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,10 +10,10 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{Built, said};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use support::{Built, said};
 use tempfile::TempDir;
 
 /// The shells that `/bin/sh` is, in dom0 and Fedora, and in Debian.

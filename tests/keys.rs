@@ -2,15 +2,13 @@
 
 //! `openclaw-key`, run as a qube's user runs it.
 
-mod support;
-
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::home::Home;
+use crate::support::{self, Built, repository, said};
 use serde_json::json;
-use support::home::Home;
-use support::{Built, repository, said};
 
 const OPENAI: &str = "sk-0123456789abcdefghij";
 const ANTHROPIC: &str = "sk-ant-0123456789abcdefghij";

@@ -3,8 +3,6 @@
 //! The life of a package with the real rpm, in the files of a machine: installed, upgraded,
 //! interrupted, erased. Here packages come as files; from repositories, see `repository`.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -12,8 +10,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::root::{Root, TOP_LINK};
-use support::{Built, stdout};
+use crate::support::root::{Root, TOP_LINK};
+use crate::support::{Built, stdout};
 
 const DOM0: &str = "openclaw-formula-dom0";
 const CONFIG: &str = "etc/salt/minion.d/formula-openclaw.conf";

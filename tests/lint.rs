@@ -2,13 +2,11 @@
 
 //! Every generated file, read by the strictest reader there is for its language.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Built, examples, files, from_setup, repository, said, stdout};
+use crate::support::{Built, examples, files, from_setup, repository, said, stdout};
 
 fn with_suffix(folder: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
     let mut found = files(folder);

@@ -2,16 +2,14 @@
 
 //! The packages and directories, looked at with the real rpm, dnf, createrepo_c and rpmlint.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::configurations::OPEN;
-use support::{Built, examples, repository, said, stdout, stubs, tool};
+use crate::support::configurations::OPEN;
+use crate::support::{Built, examples, repository, said, stdout, stubs, tool};
 
 /// Both hosts, as trees and packages name them.
 const HOSTS: [&str; 2] = ["dom0", "template"];

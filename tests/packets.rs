@@ -4,20 +4,18 @@
 //! those of Qubes, and real connections between network namespaces. What is to come of each is told
 //! from the configuration alone.
 
-mod support;
-
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::support::configurations::{Range, check, ends, valid};
+use crate::support::{examples, repository, stdout, tool};
 use openclaw_formula::config::{self, Input};
 use openclaw_formula::plan::Plan;
 use openclaw_formula::tree::Host;
 use serde_json::{Value, json};
-use support::configurations::{Range, check, ends, valid};
-use support::{examples, repository, stdout, tool};
 
 /// A program that has nothing to do with OpenClaw, on every address.
 const SSH: u16 = 22;

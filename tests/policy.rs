@@ -7,8 +7,6 @@
 //! The meaning is worked out here from the configuration alone. Nothing of the generator, of its
 //! templates or of the policy's language is used for it.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Write;
@@ -16,13 +14,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
+use crate::support::configurations::{OPEN, check, read, valid};
+use crate::support::{examples, repository, stdout, tool};
 use openclaw_formula::model::{Deployment, InterQube, Server};
 use openclaw_formula::plan::Plan;
 use openclaw_formula::tree::Host;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::configurations::{OPEN, check, read, valid};
-use support::{examples, repository, stdout, tool};
 
 /// What the machine has beside servers and clients. A dot is in no name that the formula manages.
 const TEMPLATE: &str = "x.template";

@@ -3,18 +3,16 @@
 //! What holds for any input: nothing panics, and what is accepted stays in its place in every
 //! generated file.
 
-mod support;
-
 use std::process::Command;
 
+use crate::support::configurations::{check, read, valid};
+use crate::support::{self, from_setup, repository, stdout};
 use openclaw_formula::manifest::{FILE_NAME, Manifest};
 use openclaw_formula::plan::Plan;
 use openclaw_formula::plan::reach::Reach;
 use openclaw_formula::sink::{directory::Staging, rpm};
 use openclaw_formula::tree::Host;
 use proptest::prelude::*;
-use support::configurations::{check, read, valid};
-use support::{from_setup, repository, stdout};
 
 /// Any time that is not in the future.
 const TIME: u32 = 1_700_000_000;

@@ -2,14 +2,12 @@
 
 //! The release procedure of docs/release.md, as far as it can be gone without publishing anything.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::gnupg::{Gnupg, Keyring};
-use support::{repository, said, stdout, tool};
+use crate::support::gnupg::{Gnupg, Keyring};
+use crate::support::{repository, said, stdout, tool};
 use tempfile::TempDir;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

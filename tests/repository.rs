@@ -2,17 +2,15 @@
 
 //! Repositories that `package --repo` writes, with the real createrepo_c, gpg and dnf.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::gnupg::Gnupg;
-use support::root::{Root, TOP_LINK};
-use support::{said, stdout, stubs, tool};
+use crate::support::gnupg::Gnupg;
+use crate::support::root::{Root, TOP_LINK};
+use crate::support::{said, stdout, stubs, tool};
 use tempfile::TempDir;
 
 const KEY: &str = "RPM-GPG-KEY-openclaw-formula";

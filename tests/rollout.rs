@@ -3,15 +3,13 @@
 //! The whole rollout, in a box: the package goes into dom0, one command is given, and what a person
 //! wants works; then what may happen to it happens. See `tests/box` for what is real in it.
 
-mod support;
-
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::support::browser::Browser;
+use crate::support::qubes_box::{Programs, QubesBox, Story, rollout_folder};
+use crate::support::{self, Built, said};
 use serde_json::Value;
-use support::browser::Browser;
-use support::qubes_box::{QubesBox, Story, rollout_folder};
-use support::{Built, said};
 
 const DEFAULT: &str = "[[server]]\nname = \"openclaw-vm\"\n";
 const APPLY: &str = "qubesctl --show-output --targets=openclaw-vm state.apply openclaw";
@@ -26,8 +24,8 @@ fn default_with(release: u32, settings: &str) -> Built {
 }
 
 /// A fresh box with the package in it.
-fn with_package(name: &str, built: &Built) -> QubesBox {
-    let qubes = QubesBox::fresh(name);
+fn with_package(name: &str, programs: Programs, built: &Built) -> QubesBox {
+    let qubes = QubesBox::fresh(name, programs);
     qubes.install(built);
     qubes
 }
@@ -46,7 +44,7 @@ fn installed(story: &mut Story) -> PathBuf {
         return folder;
     }
     let _ = std::fs::remove_file(&note);
-    let qubes = with_package("installed", &built);
+    let qubes = with_package("installed", Programs::Missing, &built);
     apply(&qubes);
     qubes.until("dom0", READY);
     qubes.until("dom0", PROXY);
@@ -142,6 +140,13 @@ fn scenario_1_one_command_and_it_works() {
     let mut story = Story::of("1-fresh");
     let qubes = default_server("1-fresh", &mut story);
     qubes.until("dom0", PROXY);
+    let before = main_pids(&qubes);
+    assert!(!before.contains("MainPID=0"), "{before}");
+    let said = apply(&qubes);
+    assert!(!said.contains("changed="), "{said}");
+    assert_eq!(main_pids(&qubes), before);
+    story.step("applied again, it changes nothing");
+
     let health: Value = serde_json::from_str(&qubes.must("dom0", PROXY)).unwrap();
     assert_eq!(health["authenticated"], false);
     let modes = qubes.must(
@@ -250,10 +255,10 @@ fn scenario_1_one_command_and_it_works() {
 
 #[test]
 #[ignore = "needs tests/setup: tests/run"]
-fn scenario_2_highstate_or_two_steps() {
-    let mut story = Story::of("2-other-ways");
+fn scenario_2_highstate() {
+    let mut story = Story::of("2-highstate");
     let built = Built::example("openai-tunnel-standalone.toml");
-    let qubes = with_package("2-highstate", &built);
+    let qubes = with_package("2-highstate", Programs::There, &built);
     assert_eq!(
         qubes
             .must(
@@ -278,72 +283,22 @@ fn scenario_2_highstate_or_two_steps() {
     set_key(&qubes, "openclaw-vm", "openai");
     qubes.until("dom0", READY);
     story.step("the top that the package enabled, and the highstate");
-    drop(qubes);
-
-    let qubes = with_package("2-two-steps", &built);
-    qubes.must("dom0", "qubesctl state.apply openclaw");
-    assert!(!qubes.holds("openclaw-vm", "test -e /usr/local/lib/openclaw"));
-    story.step("dom0 alone");
-    qubes.must(
-        "dom0",
-        "qubesctl --skip-dom0 --targets=openclaw-vm state.apply openclaw",
-    );
-    set_key(&qubes, "openclaw-vm", "openai");
-    qubes.until("dom0", READY);
-    story.step("the qube alone");
 }
 
-#[test]
-#[ignore = "needs tests/setup: tests/run"]
-fn scenario_3_a_second_apply_changes_nothing() {
-    let mut story = Story::of("3-second-apply");
-    let qubes = default_server("3-second-apply", &mut story);
-    qubes.until("dom0", PROXY);
-    let before = main_pids(&qubes);
-    assert!(!before.contains("MainPID=0"), "{before}");
-    let said = apply(&qubes);
-    assert!(!said.contains("changed="), "{said}");
-    assert_eq!(main_pids(&qubes), before);
-    story.step("applied again");
-}
-
-#[test]
-#[ignore = "needs tests/setup: tests/run"]
-fn scenario_4_it_comes_back_after_a_restart() {
-    let mut story = Story::of("4-restart");
-    let mut qubes = default_server("4-restart", &mut story);
-    comes_back(&mut qubes, &mut story);
-    qubes.lose_power();
-    qubes.until("dom0", READY);
-    story.step("after a loss of power");
-}
-
-/// Restarts the qube, and then everything.
-fn comes_back(qubes: &mut QubesBox, story: &mut Story) {
-    qubes.must(
-        "dom0",
-        "qvm-shutdown --wait openclaw-vm && qvm-start openclaw-vm",
-    );
-    qubes.until("dom0", READY);
-    qubes.until("dom0", PROXY);
-    story.step("the qube was restarted");
-    qubes.reboot();
+/// Waits for what the server has.
+fn comes_back(qubes: &QubesBox) {
     qubes.until("dom0", READY);
     qubes.until("dom0", PROXY);
     // The fence stands before anything can listen.
     assert!(qubes.holds("openclaw-vm", "nft list table inet openclaw"));
-    story.step("the whole machine was restarted");
-    let said = apply(qubes);
-    assert!(!said.contains("changed="), "{said}");
-    story.step("applied again: no change");
 }
 
 #[test]
 #[ignore = "needs tests/setup: tests/run"]
-fn scenario_4_an_app_qube_comes_back_too() {
+fn scenario_4_an_app_qube_comes_back() {
     let mut story = Story::of("4-restart-app");
     let built = Built::example("cursor-tunnel-app.toml");
-    let mut qubes = QubesBox::fresh("4-restart-app");
+    let qubes = QubesBox::fresh("4-restart-app", Programs::Missing);
     let server = built.servers()[0].clone();
     let name = server["name"].as_str().unwrap().to_owned();
     let template = server["template"].as_str().unwrap();
@@ -364,8 +319,16 @@ fn scenario_4_an_app_qube_comes_back_too() {
     story.step("installed");
     // The root of an AppVM is its template's again after a restart.
     qubes.must("openclaw-vm", "touch /etc/not-mine");
-    comes_back(&mut qubes, &mut story);
+    qubes.must(
+        "dom0",
+        "qvm-shutdown --wait openclaw-vm && qvm-start openclaw-vm",
+    );
+    comes_back(&qubes);
+    story.step("the qube was restarted");
     assert!(!qubes.holds("openclaw-vm", "test -e /etc/not-mine"));
+    let said = apply(&qubes);
+    assert!(!said.contains("changed="), "{said}");
+    story.step("applied again: no change");
 }
 
 #[test]
@@ -574,7 +537,7 @@ fn scenario_6_two_servers_and_a_client() {
         "[[server]]\nname = \"claw-one\"\nclients = [\"work\"]\n\n\
          [[server]]\nname = \"claw-two\"\nprovider = \"openai\"\nports = { gateway = 18790 }\n",
     );
-    let qubes = with_package("6-two-servers", &built);
+    let qubes = with_package("6-two-servers", Programs::There, &built);
     qubes.must(
         "dom0",
         "qubesctl --show-output --targets=claw-one,claw-two,work state.apply openclaw",
@@ -736,7 +699,8 @@ fn scenario_6_two_servers_and_a_client() {
 #[ignore = "needs tests/setup: tests/run"]
 fn scenario_7_what_dies_comes_back() {
     let mut story = Story::of("7-deaths");
-    let qubes = default_server("7-deaths", &mut story);
+    // It was shut down as a whole, and started.
+    let mut qubes = default_server("7-deaths", &mut story);
     qubes.must(
         "openclaw-vm",
         &user("kill -KILL $(systemctl --user show --property=MainPID --value openclaw-gateway)"),
@@ -772,12 +736,18 @@ fn scenario_7_what_dies_comes_back() {
     story.step("while the qube is down, a connection fails at once, and the log says what to do");
 
     qubes.must("dom0", "qvm-start openclaw-vm");
-    qubes.until("dom0", READY);
+    comes_back(&qubes);
     qubes.until(
         "dom0",
         "! pgrep -f '[p]ython3 [^ ]*qrexec-client -w 60 --use-stdin-socket'",
     );
     story.step("the qube was started, and the tunnel leads there again");
+
+    qubes.lose_power();
+    comes_back(&qubes);
+    let said = apply(&qubes);
+    assert!(!said.contains("changed="), "{said}");
+    story.step("after a loss of power, and applied again: no change");
 
     // By the tunnel's own unit, with what that unit may do.
     qubes.install(&default_with(2, "start-on-connect = true"));
@@ -800,7 +770,7 @@ fn scenario_7_what_dies_comes_back() {
 #[ignore = "needs tests/setup: tests/run"]
 fn scenario_7_a_broken_first_apply_heals() {
     let mut story = Story::of("7-first-apply");
-    let qubes = with_package("7-first-apply", &Built::config(DEFAULT));
+    let qubes = with_package("7-first-apply", Programs::Missing, &Built::config(DEFAULT));
     qubes.must("dom0", "qubesctl state.apply openclaw");
     let cache = "/var/cache/openclaw-npm";
     qubes.must("openclaw-vm", &format!("mv {cache} /root/away"));
@@ -933,18 +903,23 @@ fn scenario_7_what_a_person_breaks() {
 #[ignore = "needs tests/setup: tests/run"]
 fn scenario_8_nothing_is_left() {
     let mut story = Story::of("8-clean");
-    let qubes = QubesBox::fresh("8-clean");
+    let qubes = QubesBox::fresh("8-clean", Programs::There);
     let dom0 = files(&qubes, "dom0");
     qubes.install(&Built::config(DEFAULT));
-    qubes.must("dom0", "qubesctl state.apply openclaw.create");
+    qubes.must("dom0", "qubesctl state.apply openclaw");
+    assert!(!qubes.holds("openclaw-vm", "test -e /usr/local/bin/openclaw"));
     let qube = files(&qubes, "openclaw-vm");
-    apply(&qubes);
+    story.step("dom0 alone");
+    qubes.must(
+        "dom0",
+        "qubesctl --skip-dom0 --targets=openclaw-vm state.apply openclaw",
+    );
     qubes.until("dom0", READY);
     qubes.must(
         "openclaw-vm",
         &user("echo mine > .openclaw/workspace/notes"),
     );
-    story.step("installed");
+    story.step("the qube alone");
 
     qubes.must(
         "dom0",
@@ -969,7 +944,7 @@ fn scenario_8_nothing_is_left() {
     let qube: Vec<_> = qube
         .into_iter()
         .filter(|path| {
-            !["/cursor-agent", "/lib/ollama", "openclaw-npm"]
+            !["/cursor-agent", "/lib/ollama", "/usr/local/lib/openclaw"]
                 .iter()
                 .any(|part| path.contains(part))
         })

@@ -2,13 +2,11 @@
 
 //! The spec files: what the real rpmbuild makes of them is the package that the program writes.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Built, examples, repository, stdout};
+use crate::support::{self, Built, examples, repository, stdout};
 
 /// All that a package says, but for where and when it was built.
 fn said(package: &Path) -> String {

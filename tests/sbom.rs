@@ -3,14 +3,12 @@
 //! What the program and its packages are made of: the bill of materials, against what Cargo, npm's
 //! lock file and CycloneDX's own validator say; and the licences of it all.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use crate::support::{Built, from_setup, repository, said, stdout, tool};
 use serde_json::Value;
-use support::{Built, from_setup, repository, said, stdout, tool};
 
 fn bill(built: &Built) -> Value {
     let text = stdout(tool().arg("sbom").arg(&built.output));

@@ -2,16 +2,14 @@
 
 //! Signed packages, with keys of the real gpg, judged by the real rpm.
 
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::gnupg::{Gnupg, Keyring};
-use support::package::{self, Package, Value};
-use support::{said, stdout, tool};
+use crate::support::gnupg::{Gnupg, Keyring};
+use crate::support::package::{self, Package, Value};
+use crate::support::{said, stdout, tool};
 use tempfile::TempDir;
 
 const DOM0: &str = "openclaw-formula-dom0-0.1.0-1.noarch.rpm";

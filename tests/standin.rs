@@ -3,10 +3,8 @@
 //! What stands in for Qubes and for downloads does what the originals do, faults included: the own
 //! test of each, that of the Qubes modules under each Salt.
 
-mod support;
-
-use support::bed::{Salt, in_image};
-use support::{said, stdout};
+use crate::support::bed::{Salt, in_image};
+use crate::support::{said, stdout};
 
 /// Runs a self-test as the hosts of the tests would: by the image's Python.
 #[track_caller]

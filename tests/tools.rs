@@ -3,8 +3,6 @@
 //! The tools that the formula puts in a qube, run as the qube runs them: by the pinned Node, beside
 //! what stands in for the rest of the qube.
 
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,10 +15,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use support::home::Home;
-use support::npm::{node, with_packages};
-use support::said as said_by;
-use support::{Built, repository, said};
+use crate::support::home::Home;
+use crate::support::npm::{node, with_packages};
+use crate::support::said as said_by;
+use crate::support::{self, Built, repository, said};
 
 /// What a tool sees of a qube: a home, the formula's commands, and the stand-ins of its provider.
 struct Qube {

@@ -2,8 +2,6 @@
 
 //! What `verify` and its like read from others: packages, manifests and folders that mean harm.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -11,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::support::package::{Package, Value, replace};
+use crate::support::{self, Built, said, stdout, tool};
 use openclaw_formula::tree::sha256;
-use support::package::{Package, Value, replace};
-use support::{Built, said, stdout, tool};
 use tempfile::TempDir;
 
 const DOM0: &str = "openclaw-formula-dom0-0.1.0-1.noarch.rpm";

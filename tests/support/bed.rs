@@ -103,7 +103,7 @@ impl Drop for Bed {
 
 impl Bed {
     /// Boots a container.
-    fn boot(salt: Salt, minion: &str, binds: &[(PathBuf, &str)]) -> Bed {
+    fn boot(salt: Salt, minion: &str, binds: &[(PathBuf, &str)], overlay: Option<String>) -> Bed {
         let (image, environment) = prepared(salt);
         let exchange = tempfile::tempdir().unwrap();
         let machine = exchange.path().file_name().unwrap().to_str().unwrap();
@@ -127,6 +127,7 @@ impl Bed {
         for (from, to) in binds {
             command.arg(format!("--bind-ro={}:{to}", from.display()));
         }
+        command.args(overlay);
         let nspawn = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -161,7 +162,7 @@ impl Bed {
             "id: dom0\nfile_client: local\nmodule_dirs: [{STANDIN}/qvm]\n\
              file_roots:\n  base:\n    - /srv/salt\n"
         );
-        let bed = Bed::boot(salt, &minion, &[(standin, STANDIN)]);
+        let bed = Bed::boot(salt, &minion, &[(standin, STANDIN)], None);
         // It says what it was called with: the packages' scripts may call nothing else.
         bed.write_program(
             "/usr/bin/qubesctl",
@@ -176,23 +177,19 @@ impl Bed {
         bed
     }
 
-    /// A qube, with the formula's files as the management qube would bring them.
-    pub fn qube(salt: Salt, built: &Built, name: &str, npm_cache: bool) -> Bed {
+    /// A qube, with the formula's files as the management qube would bring them. `programs` are
+    /// OpenClaw's, as the formula's script installs them.
+    pub fn qube(salt: Salt, built: &Built, name: &str, programs: bool) -> Bed {
         let formula = built.output.join("dom0/srv/formulas/base/openclaw-formula");
         let minion =
             format!("id: {name}\nfile_client: local\nfile_roots:\n  base:\n    - /srv/formula\n");
         let standin = repository().join("tests/standin");
-        let mut binds = vec![(formula, "/srv/formula"), (standin, STANDIN)];
-        if npm_cache {
-            binds.push((from_setup("npm/layer/var/cache/openclaw-npm"), "/mnt/npm"));
-        }
-        let bed = Bed::boot(salt, &minion, &binds);
-        if npm_cache {
-            // The formula removes the cache when it is done.
-            bed.must("cp --recursive /mnt/npm /var/cache/openclaw-npm");
-            bed.write("/root/.npmrc", "offline=true\n");
-        }
-        bed
+        let binds = [(formula, "/srv/formula"), (standin, STANDIN)];
+        let at = "/usr/local/lib/openclaw";
+        let programs = programs.then(|| from_setup(&format!("npm/programs{at}")));
+        // With changes of its own over it, gone with the container.
+        let overlay = programs.map(|path| format!("--overlay={}::{at}", path.display()));
+        Bed::boot(salt, &minion, &binds, overlay)
     }
 
     /// Installs or upgrades the dom0 package.

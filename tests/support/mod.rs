@@ -43,6 +43,12 @@ pub fn from_setup(path: &str) -> PathBuf {
     found
 }
 
+/// Whether every combination is asked for, also those whose parts other combinations have:
+/// `WHOLE=1 tests/run`.
+pub fn whole() -> bool {
+    std::env::var_os("WHOLE").is_some()
+}
+
 /// The program.
 pub fn tool() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-formula"));

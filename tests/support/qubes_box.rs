@@ -66,9 +66,20 @@ impl Drop for Story {
     }
 }
 
+/// OpenClaw's programs in a fresh box.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Programs {
+    /// The formula installs them with npm, from a filled cache.
+    Missing,
+    /// New StandaloneVMs have them as the formula's script installs them, for what is
+    /// about something else.
+    There,
+}
+
 /// A served box.
 pub struct QubesBox {
     folder: PathBuf,
+    programs: Programs,
     server: Option<Child>,
     keep: bool,
 }
@@ -87,18 +98,19 @@ impl Drop for QubesBox {
 
 impl QubesBox {
     /// A fresh machine.
-    pub fn fresh(name: &str) -> QubesBox {
-        QubesBox::begin(name, None)
+    pub fn fresh(name: &str, programs: Programs) -> QubesBox {
+        QubesBox::begin(name, programs, None)
     }
 
     /// A machine that begins as another that was ended.
     pub fn over(name: &str, other: &Path) -> QubesBox {
-        QubesBox::begin(name, Some(other))
+        QubesBox::begin(name, Programs::Missing, Some(other))
     }
 
-    fn begin(name: &str, other: Option<&Path>) -> QubesBox {
+    fn begin(name: &str, programs: Programs, other: Option<&Path>) -> QubesBox {
         from_setup("image");
         from_setup("npm/layer");
+        from_setup("npm/programs");
         let folder = rollout_folder().join(name);
         for old in [&folder, &folder.with_extension("failed")] {
             if old.exists() {
@@ -112,6 +124,7 @@ impl QubesBox {
         }
         let mut made = QubesBox {
             folder,
+            programs,
             server: None,
             keep: false,
         };
@@ -129,9 +142,12 @@ impl QubesBox {
             .create(true)
             .open(self.folder.join("box.log"))
             .unwrap();
-        let mut server = program()
-            .arg("serve")
-            .arg(&self.folder)
+        let mut serve = program();
+        serve.arg("serve").arg(&self.folder);
+        if self.programs == Programs::There {
+            serve.arg("--programs");
+        }
+        let mut server = serve
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
