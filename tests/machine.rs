@@ -4,6 +4,7 @@
 
 mod support;
 
+mod cost;
 mod debian;
 mod formula;
 mod keys;
