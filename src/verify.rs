@@ -15,8 +15,9 @@ use crate::manifest::{FILE_NAME, GENERATOR, Header, Kind, Listed, Manifest, Pack
 use crate::model::Os;
 use crate::openpgp::Certificate;
 use crate::plan::{self, package_name};
-use crate::read::file::{self, Folder, MOST_MANIFEST, MOST_PACKAGE, Node};
+use crate::read::file::{self, Folder, MOST_MANIFEST, MOST_PACKAGE};
 use crate::read::rpm::Parts;
+use crate::read::walk::Node;
 use crate::read::{self, Contents, deb, printable, rpm};
 use crate::sink::spec;
 use crate::tree::{Host, sha256};

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
+use super::invalid;
+use super::walk::{self, Node};
 use crate::tree::sha256_of;
 
 /// The largest configuration.
@@ -22,10 +23,6 @@ pub const MOST_KEY: u64 = 1 << 20;
 pub const MOST_MANIFEST: u64 = 16 << 20;
 /// The largest package.
 pub const MOST_PACKAGE: u64 = 64 << 20;
-/// The most entries of a folder, and of those in it.
-const MOST_NODES: usize = 200_000;
-/// How deep folders may be in each other.
-const DEEPEST: usize = 64;
 /// The most bytes of all files of a folder together.
 const MOST_BYTES: u64 = 512 << 20;
 
@@ -101,21 +98,8 @@ fn too_large(most: u64) -> io::Error {
     invalid(format!("it is larger than {most} bytes"))
 }
 
-fn invalid(problem: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, problem)
-}
-
 /// A folder, and what is below it. No link in it is followed.
 pub struct Folder(OwnedFd);
-
-/// What is at a path of a folder.
-#[derive(Clone, Copy, Debug)]
-pub struct Node {
-    /// What it is.
-    pub kind: FileType,
-    /// Permission bits.
-    pub mode: u32,
-}
 
 impl Folder {
     /// Opens a folder that the user named.
@@ -132,41 +116,16 @@ impl Folder {
     /// # Errors
     /// If it cannot be read, or there is more in it than any program's output has.
     pub fn walk(&self) -> io::Result<BTreeMap<PathBuf, Node>> {
-        let mut nodes = BTreeMap::new();
-        let mut bytes = 0;
-        let flags = READ | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        let mut folders = vec![PathBuf::new()];
-        while let Some(folder) = folders.pop() {
-            let fd = self.parent(&folder.join("x"))?;
-            let fd = openat(fd.as_fd(), ".", flags, Mode::empty())?;
-            for entry in Dir::read_from(&fd)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                if matches!(name.to_bytes(), b"." | b"..") {
-                    continue;
-                }
-                let stat = statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                let kind = FileType::from_raw_mode(stat.st_mode);
-                let path = folder.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
-                match kind {
-                    FileType::Directory => folders.push(path.clone()),
-                    FileType::RegularFile => bytes += u64::try_from(stat.st_size).unwrap_or(0),
-                    _ => {}
-                }
-                let mode = stat.st_mode & 0o7777;
-                nodes.insert(path, Node { kind, mode });
-                if nodes.len() > MOST_NODES {
-                    return Err(invalid(format!("more than {MOST_NODES} paths are in it")));
-                }
-            }
-            if bytes > MOST_BYTES {
-                return Err(invalid(format!("more than {MOST_BYTES} bytes are in it")));
-            }
-            if folder.components().count() > DEEPEST {
-                return Err(invalid(format!(
-                    "more than {DEEPEST} folders are in each other"
-                )));
-            }
+        // It, and not what may be at its path by now. Below it, a folder that turns into a link
+        // meanwhile can have the names of others listed, but nothing there be read.
+        let opened = format!("/proc/self/fd/{}", self.0.as_raw_fd());
+        let nodes = walk::below(Path::new(&opened))?;
+        let bytes = nodes
+            .values()
+            .filter(|node| node.kind == FileType::RegularFile)
+            .fold(0, |bytes: u64, node| bytes.saturating_add(node.size));
+        if bytes > MOST_BYTES {
+            return Err(invalid(format!("more than {MOST_BYTES} bytes are in it")));
         }
         Ok(nodes)
     }

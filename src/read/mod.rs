@@ -13,8 +13,10 @@ mod gunzip;
 mod header;
 pub mod rpm;
 mod tags;
+pub mod walk;
 
 use std::fmt::Write;
+use std::io;
 
 use crate::manifest::{Header, Role};
 
@@ -85,6 +87,11 @@ pub fn printable(text: &str) -> String {
         }
         shown
     })
+}
+
+/// What is there and can be read, and is not taken.
+fn invalid(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
 #[cfg(test)]

@@ -3,16 +3,17 @@
 //! A directory that appears whole or not at all.
 
 use std::fmt;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FileType, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use crate::manifest::FILE_NAME;
+use crate::read::walk;
 use crate::tree::{Content, FileTree};
 use crate::verify;
 
@@ -198,13 +199,12 @@ impl Staging {
 
 /// Gives every directory the time of its files.
 fn finish(directory: &Path, time: SystemTime) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            finish(&entry.path(), time)?;
+    for (inside, node) in walk::below(directory)? {
+        if node.kind == FileType::Directory {
+            File::open(directory.join(inside))?.set_modified(time)?;
         }
     }
-    fs::File::open(directory)?.set_modified(time)
+    File::open(directory)?.set_modified(time)
 }
 
 /// Whether `target` is free, empty, or as this program left it.
@@ -221,7 +221,7 @@ fn replaceable(target: &Path) -> Result<(), Error> {
         Ok(metadata) if !metadata.is_dir() => return refuse(vec!["it is no directory".to_owned()]),
         Ok(_) => {}
     }
-    if fs::read_dir(target).at(target)?.next().is_none() {
+    if walk::is_empty(target).at(target)? {
         return Ok(());
     }
     // What its packages hold is no reason to keep them.

@@ -19,6 +19,7 @@ use crate::openpgp::{self, Certificate, Signer};
 use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
 use crate::read::printable;
 use crate::read::rpm::Parts;
+use crate::read::walk;
 use crate::render::Renderer;
 
 /// What users put into `/etc/yum.repos.d/`.
@@ -192,16 +193,16 @@ fn shown(path: &Path) -> String {
 
 /// The packages of a repository, by their file names; none if there is no repository yet.
 fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries.collect::<Result<Vec<_>, _>>().at(directory)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+    let nodes = match walk::inside(directory) {
+        Ok(nodes) => nodes,
+        Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
             return Err(not_ours(format!("{} is no folder", directory.display())));
         }
         Err(error) => return Err(error).at(directory).map_err(Error::from),
     };
     let mut packages = BTreeMap::new();
-    if entries.is_empty() {
+    if nodes.is_empty() {
         return Ok(packages);
     }
     let folder = Folder::open(directory).at(directory)?;
@@ -216,8 +217,8 @@ fn existing(directory: &Path, key: &Certificate) -> Result<BTreeMap<String, Vec<
             let path = directory.join(SIGNATURE);
             not_ours(format!("{}: {reason}", path.display()))
         })?;
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
+    for name in nodes.into_keys() {
+        let name = name.to_string_lossy().into_owned();
         if [METADATA, KEY_FILE, REPO_FILE].contains(&name.as_str()) {
             continue;
         }
@@ -295,8 +296,8 @@ fn createrepo(directory: &Path, time: u32) -> Result<(), Error> {
 /// Gives what another program wrote the modes and the time of everything else.
 fn tidy(folder: &Path, time: SystemTime) -> Result<(), Error> {
     let tidy = || -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
+        for name in walk::inside(folder)?.into_keys() {
+            let path = folder.join(name);
             fs::set_permissions(&path, Permissions::from_mode(0o644))?;
             File::open(&path)?.set_modified(time)?;
         }
