@@ -15,9 +15,9 @@ use crate::manifest::{FILE_NAME, GENERATOR, Header, Kind, Listed, Manifest, Pack
 use crate::model::Os;
 use crate::openpgp::Certificate;
 use crate::plan::{self, package_name};
-use crate::read::file::{self, Folder, MOST_MANIFEST, MOST_PACKAGE};
+use crate::read::file::{self, Folder, MOST_PACKAGE};
+use crate::read::output::{self, Output, Report};
 use crate::read::rpm::Parts;
-use crate::read::walk::Node;
 use crate::read::{self, Contents, deb, printable, rpm};
 use crate::sink::spec;
 use crate::tree::{Host, sha256};
@@ -27,8 +27,8 @@ use crate::tree::{Host, sha256};
 pub enum Error {
     /// A file could not be read.
     Io(PathBuf, io::Error),
-    /// The manifest is not one, for this reason.
-    Manifest(PathBuf, String),
+    /// The folder or its manifest could not be read.
+    Output(output::Error),
     /// The file is no package, for this reason.
     NoPackage(PathBuf, String),
     /// The folder has no package that could be signed.
@@ -42,9 +42,7 @@ impl fmt::Display for Error {
         let shown = |path: &Path| printable(&path.to_string_lossy());
         match self {
             Error::Io(path, error) => write!(f, "{}: {error}", shown(path)),
-            Error::Manifest(path, reason) => {
-                write!(f, "{} is not a manifest: {reason}", shown(path))
-            }
+            Error::Output(error) => error.fmt(f),
             Error::NoPackage(path, reason) => {
                 let kind = if is_debian(path) {
                     "a Debian"
@@ -68,177 +66,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What a comparison found.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Each difference is one line. None means that all is as it was written.
-    pub findings: Vec<String>,
-    /// What the reader should know all the same.
-    pub notes: Vec<String>,
-}
-
-impl Report {
-    fn find(&mut self, path: &Path, what: impl fmt::Display) {
-        let line = format!("{}: {what}", path.display());
-        self.findings.push(printable(&line));
+impl From<output::Error> for Error {
+    fn from(error: output::Error) -> Self {
+        Error::Output(error)
     }
-
-    fn note(&mut self, line: String) {
-        if !self.notes.contains(&line) {
-            self.notes.push(line);
-        }
-    }
-}
-
-/// Reads a manifest.
-///
-/// # Errors
-/// If it cannot be read, or is not of the form that this version writes.
-pub fn manifest(path: &Path) -> Result<Manifest, Error> {
-    let text = file::read(path, MOST_MANIFEST);
-    parse(
-        path,
-        &text.map_err(|error| Error::Io(path.to_owned(), error))?,
-    )
-}
-
-fn parse(path: &Path, text: &[u8]) -> Result<Manifest, Error> {
-    Manifest::parse(text).map_err(|reason| Error::Manifest(path.to_owned(), reason))
-}
-
-/// A folder that is compared.
-struct Place<'a> {
-    path: &'a Path,
-    folder: Folder,
-    nodes: BTreeMap<PathBuf, Node>,
-    manifest: Manifest,
-}
-
-impl<'a> Place<'a> {
-    fn open(path: &'a Path, manifest_path: Option<&Path>) -> Result<Self, Error> {
-        let io = |error| Error::Io(path.to_owned(), error);
-        let folder = Folder::open(path).map_err(io)?;
-        let manifest = match manifest_path {
-            Some(path) => manifest(path)?,
-            None => {
-                let own = path.join(FILE_NAME);
-                let text = folder.read(Path::new(FILE_NAME), MOST_MANIFEST);
-                parse(&own, &text.map_err(|error| Error::Io(own.clone(), error))?)?
-            }
-        };
-        Ok(Place {
-            nodes: folder.walk().map_err(io)?,
-            path,
-            folder,
-            manifest,
-        })
-    }
-
-    /// `package` writes packages without trees.
-    fn has_trees(&self) -> bool {
-        self.manifest.packages.is_empty()
-            || Host::ALL
-                .iter()
-                .any(|host| self.nodes.contains_key(Path::new(host.name())))
-    }
-
-    /// Compares kinds, modes and sums, and names what is there and not listed. Returns the packages
-    /// that are what the manifest lists.
-    fn compare(&self, report: &mut Report) -> Vec<&Package> {
-        let mut expected = BTreeSet::from([PathBuf::from(FILE_NAME)]);
-        let mut right = Vec::new();
-        if self.has_trees() {
-            for host in Host::ALL {
-                for listed in self.manifest.listed(host) {
-                    if listed.kind != Kind::Ghost {
-                        let inside = Path::new(host.name()).join(&listed.path[1..]);
-                        self.compare_listed(&inside, listed, report);
-                        expected.insert(inside);
-                    }
-                }
-            }
-            for spec in &self.manifest.specs {
-                self.has_sum(spec, report);
-                expected.insert(PathBuf::from(&spec.file));
-            }
-        }
-        for package in &self.manifest.packages {
-            if self.has_sum(package, report) {
-                right.push(package);
-            }
-            expected.insert(PathBuf::from(&package.file));
-        }
-        self.strangers(&expected, report);
-        right
-    }
-
-    fn compare_listed(&self, inside: &Path, listed: &Listed, report: &mut Report) {
-        let path = self.path.join(inside);
-        let Some(node) = self.nodes.get(inside) else {
-            return report.find(&path, "missing");
-        };
-        let (kind, name) = match listed.kind {
-            Kind::Directory => (FileType::Directory, "directory"),
-            Kind::File | Kind::Ghost => (FileType::RegularFile, "file"),
-        };
-        if node.kind != kind {
-            return report.find(&path, format_args!("not a {name}"));
-        }
-        let mode = octal(node.mode);
-        if mode != listed.mode {
-            report.find(&path, format_args!("mode {mode}, not {}", listed.mode));
-        }
-        if let Some(wanted) = &listed.sha256 {
-            match self.folder.sha256(inside) {
-                Ok(sum) if sum == *wanted => {}
-                Ok(_) => report.find(&path, "changed"),
-                Err(error) => report.find(&path, error),
-            }
-        }
-    }
-
-    fn has_sum(&self, package: &Package, report: &mut Report) -> bool {
-        let path = self.path.join(&package.file);
-        match self.folder.sha256(Path::new(&package.file)) {
-            Ok(sum) if sum == package.sha256 => return true,
-            Ok(_) => report.find(&path, "changed"),
-            Err(error) => report.find(&path, error),
-        }
-        false
-    }
-
-    /// Names what is there and not expected: neither a listed path nor a folder that leads to one.
-    fn strangers(&self, expected: &BTreeSet<PathBuf>, report: &mut Report) {
-        let folders: BTreeSet<_> = expected
-            .iter()
-            .flat_map(|path| path.ancestors().skip(1))
-            .collect();
-        let mut stranger: Option<&Path> = None;
-        for (inside, node) in &self.nodes {
-            let leads = node.kind == FileType::Directory && folders.contains(inside.as_path());
-            // What is in a strange folder is as strange.
-            let known = stranger.is_some_and(|folder| inside.starts_with(folder));
-            if !leads && !known && !expected.contains(inside) {
-                report.find(&self.path.join(inside), "not in the manifest");
-                stranger = Some(inside);
-            }
-        }
-    }
-
-    fn read(&self, inside: &Path) -> Result<Vec<u8>, String> {
-        let bytes = self.folder.read(inside, MOST_PACKAGE);
-        bytes.map_err(|error| error.to_string())
-    }
-}
-
-/// Whether a directory is as its manifest says, by kinds, modes and sums.
-///
-/// # Errors
-/// If the manifest or the directory cannot be read.
-pub fn sums(path: &Path) -> Result<Report, Error> {
-    let mut report = Report::default();
-    Place::open(path, None)?.compare(&mut report);
-    Ok(report)
 }
 
 /// Compares a generated directory with a manifest, by default its own, and the packages in it with
@@ -247,15 +78,15 @@ pub fn sums(path: &Path) -> Result<Report, Error> {
 /// # Errors
 /// If the manifest or the directory cannot be read.
 pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Error> {
-    let place = Place::open(path, manifest_path)?;
+    let output = Output::open(path, manifest_path)?;
     let mut report = Report::default();
-    for listed in place.compare(&mut report) {
+    for listed in output.compare(&mut report) {
         let path = path.join(&listed.file);
-        match place
+        match output
             .read(Path::new(&listed.file))
             .and_then(|bytes| contents(&bytes))
         {
-            Ok(contents) => compare_package(&path, &contents, listed, &place.manifest, &mut report),
+            Ok(contents) => compare_package(&path, &contents, listed, output.manifest(), &mut report),
             Err(reason) => report.find(&path, reason),
         }
     }
@@ -270,7 +101,7 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Er
 pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Error> {
     let beside = path.with_file_name(FILE_NAME);
     let manifest_path = manifest_path.unwrap_or(&beside);
-    let manifest = manifest(manifest_path)?;
+    let manifest = output::manifest(manifest_path)?;
     let name = path.file_name().and_then(|name| name.to_str());
     let listed = manifest
         .packages

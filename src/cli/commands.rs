@@ -16,7 +16,7 @@ use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::reach::Reach;
 use crate::plan::{Plan, debian_package_file, package_file, package_name};
 use crate::provider::PROVIDERS;
-use crate::read::{file, printable};
+use crate::read::{file, output, printable};
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
 use crate::sink::repository::{self, Repository};
@@ -484,7 +484,7 @@ fn compare(args: &Verify) -> Result<(), Failure> {
 
 fn bill_of_materials(args: &Sbom) -> Result<(), Failure> {
     let path = args.path.join(FILE_NAME);
-    let manifest = verify::manifest(&path).map_err(|error| Failure::BadInput(error.to_string()))?;
+    let manifest = output::manifest(&path).map_err(|error| Failure::BadInput(error.to_string()))?;
     let bill = sbom::of(&manifest)
         .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
     product(&bill)

@@ -11,6 +11,7 @@ pub mod deb;
 pub mod file;
 mod gunzip;
 mod header;
+pub mod output;
 pub mod rpm;
 mod tags;
 pub mod walk;

@@ -13,9 +13,8 @@ use rustix::fs::{CWD, FileType, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use crate::manifest::FILE_NAME;
-use crate::read::walk;
+use crate::read::{output, walk};
 use crate::tree::{Content, FileTree};
-use crate::verify;
 
 /// Why a directory could not be written.
 #[derive(Debug)]
@@ -225,7 +224,7 @@ fn replaceable(target: &Path) -> Result<(), Error> {
         return Ok(());
     }
     // What its packages hold is no reason to keep them.
-    match verify::sums(target) {
+    match output::sums(target) {
         Ok(report) if report.findings.is_empty() => Ok(()),
         Ok(report) => refuse(report.findings),
         Err(_) => refuse(vec![format!("it has no {FILE_NAME} of openclaw-formula")]),
