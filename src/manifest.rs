@@ -2,9 +2,13 @@
 
 //! `MANIFEST.json`: what was generated, from what, file by file.
 
+mod input;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+pub use input::{Input, Record, ServerRecord};
 
 use crate::model::Deployment;
 use crate::plan::Plan;
@@ -18,14 +22,14 @@ pub const FILE_NAME: &str = "MANIFEST.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of this form, 1.
+    /// The version of this form, which is that of `input` too: [`FORMAT`].
     pub format: u32,
     /// The program that wrote it, with its version.
     pub generator: String,
     /// The time that files and packages carry, in seconds since 1970.
     pub source_date_epoch: u32,
     /// The configuration with all its defaults. A fixed token is not shown.
-    pub input: serde_json::Value,
+    pub input: Input,
     /// What the dom0 package brings.
     pub dom0: Vec<Listed>,
     /// What the template package brings.
@@ -35,6 +39,19 @@ pub struct Manifest {
     pub specs: Vec<Package>,
     /// The packages beside this manifest.
     pub packages: Vec<Package>,
+}
+
+/// The version of the form that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// A manifest as far as each of its versions is alike.
+#[derive(Deserialize)]
+struct Form {
+    format: u32,
+}
+
+fn other_form(format: u32) -> String {
+    format!("its form is {format}, not {FORMAT}")
 }
 
 /// The kind of a listed path.
@@ -217,10 +234,10 @@ impl Manifest {
                 .collect()
         };
         Manifest {
-            format: 1,
+            format: FORMAT,
             generator: GENERATOR.to_owned(),
             source_date_epoch,
-            input: serde_json::to_value(deployment).expect("a deployment is representable"),
+            input: Input::of(deployment),
             dom0: list(Host::Dom0),
             template: list(Host::Template),
             specs,
@@ -237,15 +254,20 @@ impl Manifest {
         if text.iter().filter(|byte| **byte == b',').count() > MOST_VALUES {
             return Err("it has too many values".to_owned());
         }
-        let manifest: Manifest =
-            serde_json::from_slice(text).map_err(|error| printable(&error.to_string()))?;
+        let manifest: Manifest = serde_json::from_slice(text).map_err(|error| {
+            // Another form is the reason for whatever else is wrong.
+            match serde_json::from_slice(text) {
+                Ok(Form { format }) if format != FORMAT => other_form(format),
+                _ => printable(&error.to_string()),
+            }
+        })?;
         manifest.check()?;
         Ok(manifest)
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.format != 1 {
-            return Err(format!("its form is {}, not 1", self.format));
+        if self.format != FORMAT {
+            return Err(other_form(self.format));
         }
         if !is_line(&self.generator) {
             return Err(format!("{:?} is no name of a program", self.generator));
@@ -339,4 +361,24 @@ fn is_line(text: &str) -> bool {
 /// Permission bits as they are written: four octal digits.
 pub fn octal(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_form_is_told_from_a_wrong_one() {
+        let parse = |text: &str| Manifest::parse(text.as_bytes()).unwrap_err();
+        let good = r#"{"format": 1, "generator": "", "source_date_epoch": 0, "input": {},
+            "dom0": [], "template": [], "packages": []}"#;
+        assert!(Manifest::parse(good.as_bytes()).is_ok());
+        let later = good.replace("\"format\": 1", "\"format\": 2");
+        assert_eq!(parse(&later), "its form is 2, not 1");
+        // Whatever else is new in it.
+        let more = later.replace("\"dom0\"", "\"servers\": [], \"dom0\"");
+        assert_eq!(parse(&more), "its form is 2, not 1");
+        let wrong = more.replace("\"format\": 2", "\"format\": 1");
+        assert!(parse(&wrong).starts_with("unknown field `servers`"));
+    }
 }

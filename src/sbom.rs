@@ -13,37 +13,61 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::manifest::Manifest;
-use crate::provider::{PROVIDERS, Pin};
+use crate::manifest::{GENERATOR, Manifest, Record};
+use crate::provider::Pin;
+use crate::read::printable;
 use crate::render::embedded;
 
 /// Why there is no bill of materials.
 #[derive(Debug)]
-pub struct NoPackages;
+pub enum Error {
+    /// The manifest lists no packages.
+    NoPackages,
+    /// What its input says of providers cannot be told, so neither what they bring.
+    Input {
+        /// What wrote it.
+        generator: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
 
-impl fmt::Display for NoPackages {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the manifest lists no packages\nrule: a bill of materials is that of packages\n\
-             help: name a folder that `build` or `package` wrote",
-        )
+        match self {
+            Error::NoPackages => f.write_str(
+                "the manifest lists no packages\nrule: a bill of materials is that of packages\n\
+                 help: name a folder that `build` or `package` wrote",
+            ),
+            Error::Input { generator, reason } => write!(
+                f,
+                "its input is not as {GENERATOR} writes it: {}\nrule: a bill of materials names \
+                 what each provider of the input brings\nhelp: use {generator}, which wrote the \
+                 manifest, or build the packages anew",
+                printable(reason)
+            ),
+        }
     }
 }
 
-impl std::error::Error for NoPackages {}
+impl std::error::Error for Error {}
 
 /// The bill of materials of the packages that a manifest lists, as JSON text.
 ///
 /// # Errors
-/// If it lists none.
-pub fn of(manifest: &Manifest) -> Result<String, NoPackages> {
+/// If it lists none, or its input is not of the form that this version writes.
+pub fn of(manifest: &Manifest) -> Result<String, Error> {
     if manifest.packages.is_empty() {
-        return Err(NoPackages);
+        return Err(Error::NoPackages);
     }
+    let input = manifest.input.known().map_err(|reason| Error::Input {
+        generator: manifest.generator.clone(),
+        reason: reason.to_owned(),
+    })?;
     let (tool, crates, mut dependencies) = program();
     let mut components: Vec<Value> = crates;
 
-    let installed = installed(manifest);
+    let installed = installed(input);
     let brought: Vec<_> = installed.keys().collect();
     for package in &manifest.packages {
         let reference = format!("file:{}", package.file);
@@ -166,19 +190,10 @@ fn program() -> (Value, Vec<Value>, Vec<Value>) {
 }
 
 /// What the states install in the servers beside the distribution's packages, by package URL.
-fn installed(manifest: &Manifest) -> BTreeMap<String, Value> {
+fn installed(input: &Record) -> BTreeMap<String, Value> {
     let mut all = npm_packages();
-    let used: BTreeSet<_> = manifest.input["servers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(|server| server["providers"].as_array().into_iter().flatten())
-        .filter_map(Value::as_str)
-        .collect();
-    for provider in PROVIDERS {
-        if used.contains(provider.name) {
-            all.extend(provider.pins.iter().map(pinned));
-        }
+    for provider in input.servers.iter().flat_map(|server| &server.providers) {
+        all.extend(provider.pins.iter().map(pinned));
     }
     all
 }
@@ -239,4 +254,39 @@ fn hex(base64: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Package;
+    use crate::model::{Deployment, PackageVersion, ProviderSet, Server};
+    use crate::plan::Plan;
+
+    #[test]
+    fn what_a_provider_brings_is_not_left_out_in_silence() {
+        let deployment = Deployment {
+            package: PackageVersion::default(),
+            servers: vec![Server::standard(ProviderSet::all())],
+        };
+        let packages = vec![Package::new("a-dom0-1.rpm".to_owned(), b"")];
+        let plan = Plan::new(&deployment);
+        let manifest = Manifest::new(&deployment, 0, &plan, Vec::new(), packages);
+        let bill = of(&manifest).unwrap();
+        for pin in ProviderSet::all().iter().flat_map(|it| it.pins) {
+            let url = format!("{}@{}", pin.package, pin.version);
+            assert!(bill.contains(&url), "{url}");
+        }
+
+        let mut other: Value = serde_json::from_str(&manifest.to_text()).unwrap();
+        other["generator"] = json!("openclaw-formula 9.9.9");
+        other["input"]["servers"][0]["providers"] = json!({ "openai": {} });
+        let other = Manifest::parse(other.to_string().as_bytes()).unwrap();
+        let said = of(&other).unwrap_err().to_string();
+        assert!(
+            said.contains("the providers of a server are no list"),
+            "{said}"
+        );
+        assert!(said.contains("use openclaw-formula 9.9.9"), "{said}");
+    }
 }

@@ -86,7 +86,9 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Er
             .read(Path::new(&listed.file))
             .and_then(|bytes| contents(&bytes))
         {
-            Ok(contents) => compare_package(&path, &contents, listed, output.manifest(), &mut report),
+            Ok(contents) => {
+                compare_package(&path, &contents, listed, output.manifest(), &mut report)
+            }
             Err(reason) => report.find(&path, reason),
         }
     }
@@ -231,9 +233,16 @@ fn is_ours(
         ));
         return;
     }
-    let input = &manifest.input["package"];
-    let version = input["version"].as_str().unwrap_or_default();
-    let release = input["release"].as_u64().unwrap_or_default().to_string();
+    let input = match manifest.input.known() {
+        Ok(input) => input,
+        Err(reason) => {
+            let what =
+                format_args!("the manifest's input is not as {GENERATOR} writes it: {reason}");
+            return report.find(path, what);
+        }
+    };
+    let version = input.package.version.as_str();
+    let release = input.package.release.number().to_string();
     let host = Host::ALL
         .into_iter()
         .find(|host| package_name(*host) == recorded.name);
