@@ -21,6 +21,7 @@ pub mod openpgp;
 pub mod plan;
 pub mod provider;
 pub mod read;
+pub mod refusal;
 pub mod render;
 pub mod sbom;
 pub mod services;

@@ -5,7 +5,6 @@
 //! the same for the same packages.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -16,53 +15,33 @@ use serde_json::{Value, json};
 use crate::manifest::{GENERATOR, Manifest, Record};
 use crate::provider::Pin;
 use crate::read::printable;
+use crate::refusal::Refusal;
 use crate::render::embedded;
-
-/// Why there is no bill of materials.
-#[derive(Debug)]
-pub enum Error {
-    /// The manifest lists no packages.
-    NoPackages,
-    /// What its input says of providers cannot be told, so neither what they bring.
-    Input {
-        /// What wrote it.
-        generator: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::NoPackages => f.write_str(
-                "the manifest lists no packages\nrule: a bill of materials is that of packages\n\
-                 help: name a folder that `build` or `package` wrote",
-            ),
-            Error::Input { generator, reason } => write!(
-                f,
-                "its input is not as {GENERATOR} writes it: {}\nrule: a bill of materials names \
-                 what each provider of the input brings\nhelp: use {generator}, which wrote the \
-                 manifest, or build the packages anew",
-                printable(reason)
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The bill of materials of the packages that a manifest lists, as JSON text.
 ///
 /// # Errors
 /// If it lists none, or its input is not of the form that this version writes.
-pub fn of(manifest: &Manifest) -> Result<String, Error> {
+pub fn of(manifest: &Manifest) -> Result<String, Refusal> {
     if manifest.packages.is_empty() {
-        return Err(Error::NoPackages);
+        return Err(Refusal::new(
+            "the manifest lists no packages",
+            "a bill of materials is that of packages",
+            "name a folder that `build` or `package` wrote",
+        ));
     }
-    let input = manifest.input.known().map_err(|reason| Error::Input {
-        generator: manifest.generator.clone(),
-        reason: reason.to_owned(),
+    let input = manifest.input.known().map_err(|reason| {
+        Refusal::new(
+            format!(
+                "its input is not as {GENERATOR} writes it: {}",
+                printable(reason)
+            ),
+            "a bill of materials names what each provider of the input brings",
+            format!(
+                "use {}, which wrote the manifest, or build the packages anew",
+                manifest.generator
+            ),
+        )
     })?;
     let (tool, crates, mut dependencies) = program();
     let mut components: Vec<Value> = crates;

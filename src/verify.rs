@@ -64,7 +64,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(_, error) => Some(error),
+            Error::Output(error) => error.source(),
+            Error::NoPackage(..) | Error::NoPackages(_) | Error::Unlisted(..) => None,
+        }
+    }
+}
 
 impl From<output::Error> for Error {
     fn from(error: output::Error) -> Self {

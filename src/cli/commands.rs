@@ -3,6 +3,7 @@
 //! What each command does.
 
 use std::fmt::Write;
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -17,6 +18,7 @@ use crate::plan::reach::Reach;
 use crate::plan::{Plan, debian_package_file, package_file, package_name};
 use crate::provider::PROVIDERS;
 use crate::read::{file, output, printable};
+use crate::refusal::Refusal;
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
 use crate::sink::repository::{self, Repository};
@@ -63,12 +65,13 @@ fn read(input: &Input) -> Result<Deployment, Failure> {
                         .iter()
                         .rposition(|byte| *byte == b'\n')
                         .map_or(0, |at| at + 1);
-                Failure::BadInput(format!(
-                    "{shown}:{line}:{column}: the byte {:#04x} is not UTF-8\nrule: a \
-                     configuration is a TOML file, which is text in UTF-8\nhelp: save the file \
-                     as UTF-8",
-                    error.as_bytes()[valid]
-                ))
+                let byte = error.as_bytes()[valid];
+                Refusal::new(
+                    format!("{shown}:{line}:{column}: the byte {byte:#04x} is not UTF-8"),
+                    "a configuration is a TOML file, which is text in UTF-8",
+                    "save the file as UTF-8",
+                )
+                .because(error.utf8_error())
             })?;
             Some((shown, text))
         }
@@ -166,19 +169,23 @@ fn plan(args: &args::Plan) -> Result<(), Failure> {
 fn source_date_epoch() -> Result<u32, Failure> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Err(std::env::VarError::NotPresent) => Ok(VERSION_DATE),
-        Ok(text) => text.parse().map_err(|_| bad_epoch(&text)),
-        Err(std::env::VarError::NotUnicode(text)) => Err(bad_epoch(&text.to_string_lossy())),
+        Ok(text) => text
+            .parse()
+            .map_err(|error: ParseIntError| bad_epoch(&text).because(error).into()),
+        Err(std::env::VarError::NotUnicode(text)) => Err(bad_epoch(&text.to_string_lossy()).into()),
     }
 }
 
-fn bad_epoch(text: &str) -> Failure {
-    Failure::BadInput(format!(
-        "SOURCE_DATE_EPOCH is \"{}\"\nrule: it is a number of seconds since 1970, from 0 to {} \
-         (https://reproducible-builds.org/specs/source-date-epoch/)\nhelp: write a number such \
-         as {VERSION_DATE}, or unset it",
-        text.escape_debug(),
-        u32::MAX,
-    ))
+fn bad_epoch(text: &str) -> Refusal {
+    Refusal::new(
+        format!("SOURCE_DATE_EPOCH is \"{}\"", text.escape_debug()),
+        format!(
+            "it is a number of seconds since 1970, from 0 to {} \
+             (https://reproducible-builds.org/specs/source-date-epoch/)",
+            u32::MAX
+        ),
+        format!("write a number such as {VERSION_DATE}, or unset it"),
+    )
 }
 
 /// A package from the future is refused by dom0, and the `rpm` crate would write the present time
@@ -190,11 +197,15 @@ fn not_in_the_future(epoch: u32) -> Result<(), Failure> {
     if u64::from(epoch) <= now {
         return Ok(());
     }
-    Err(Failure::BadInput(format!(
-        "the packages' time, {epoch}, is in the future: the clock says {now}\nrule: packages carry \
-         SOURCE_DATE_EPOCH, or the day of this version, {VERSION_DATE}, in seconds since 1970\n\
-         help: write an earlier SOURCE_DATE_EPOCH, or set the clock"
-    )))
+    Err(Refusal::new(
+        format!("the packages' time, {epoch}, is in the future: the clock says {now}"),
+        format!(
+            "packages carry SOURCE_DATE_EPOCH, or the day of this version, {VERSION_DATE}, in \
+             seconds since 1970"
+        ),
+        "write an earlier SOURCE_DATE_EPOCH, or set the clock",
+    )
+    .into())
 }
 
 /// The bytes of a key file.
@@ -208,10 +219,16 @@ fn read_key(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     }
 }
 
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::BadInput(refusal.to_string())
+    }
+}
+
 impl From<openpgp::Error> for Failure {
     fn from(error: openpgp::Error) -> Self {
         match error {
-            openpgp::Error::Refused(refused) => Failure::BadInput(refused.to_string()),
+            openpgp::Error::Refused(refusal) => refusal.into(),
             openpgp::Error::System(problem) => Failure::System(problem),
         }
     }
@@ -247,7 +264,7 @@ impl From<directory::Error> for Failure {
 impl From<repository::Error> for Failure {
     fn from(error: repository::Error) -> Self {
         match error {
-            repository::Error::Refused { .. } => Failure::BadInput(error.to_string()),
+            repository::Error::Refused(refusal) => refusal.into(),
             repository::Error::Signing(error) => error.into(),
             repository::Error::Directory(error) => error.into(),
             repository::Error::Createrepo(problem) => Failure::System(problem),
@@ -397,11 +414,12 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     if let (Some(Ok(output)), Some(Ok(repo))) = (absolute(&args.output), absolute(&args.repo))
         && output == repo
     {
-        return Err(Failure::BadInput(format!(
-            "--output and --repo both name {}\nrule: a repository has nothing in it but packages \
-             and what dnf needs\nhelp: name another folder for one of them, or leave out --output",
-            output.display()
-        )));
+        return Err(Refusal::new(
+            format!("--output and --repo both name {}", output.display()),
+            "a repository has nothing in it but packages and what dnf needs",
+            "name another folder for one of them, or leave out --output",
+        )
+        .into());
     }
     let job = Job::new(&args.input)?;
     let packed = job.pack(&args.signing)?;
@@ -451,8 +469,7 @@ fn compare(args: &Verify) -> Result<(), Failure> {
     match &args.key {
         Some(path) => {
             let (shown, bytes) = read_key(path)?;
-            let key = Certificate::read(&shown, &bytes)
-                .map_err(|refused| Failure::BadInput(refused.to_string()))?;
+            let key = Certificate::read(&shown, &bytes)?;
             let signatures = if is_directory {
                 verify::signatures(&args.path, &key)
             } else {

@@ -12,8 +12,9 @@ use pgp::ser::Serialize;
 use pgp::types::{Fingerprint, KeyDetails, KeyVersion, PublicParams, Tag, VerifyingKey};
 use rsa_size::bits;
 
-use super::{Refused, now, signature};
+use super::{now, signature};
 use crate::read::printable;
+use crate::refusal::Refusal;
 
 /// Which keys dom0 takes. Its rpm reads no other algorithm, and its Sequoia refuses short RSA keys
 /// and what SHA-1 vouches for.
@@ -55,32 +56,33 @@ impl Certificate {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn read(shown: &str, bytes: &[u8]) -> Result<Self, Refused> {
+    pub fn read(shown: &str, bytes: &[u8]) -> Result<Self, Refusal> {
         const ONE: &str = "a key file holds one OpenPGP public key, as `gpg --export` writes it";
         let fix = "write one with `gpg --armor --export FINGERPRINT > KEY.asc`";
         if several_blocks(bytes) {
             let problem = format!("{shown} holds several keys");
-            return Err(Refused::new(problem, ONE, fix));
+            return Err(Refusal::new(problem, ONE, fix));
         }
         let keys = SignedPublicKey::from_reader_many(bytes)
             .and_then(|(keys, _)| keys.collect::<Result<Vec<_>, _>>());
         match keys {
             Ok(mut keys) if keys.len() == 1 => Ok(Certificate::new(shown, keys.remove(0))),
-            Ok(keys) if keys.is_empty() => Err(Refused::new(
+            Ok(keys) if keys.is_empty() => Err(Refusal::new(
                 format!("{shown} holds no OpenPGP public key"),
                 ONE,
                 fix,
             )),
-            Ok(keys) => Err(Refused::new(
+            Ok(keys) => Err(Refusal::new(
                 format!("{shown} holds {} public keys", keys.len()),
                 ONE,
                 fix,
             )),
-            Err(error) => Err(Refused::new(
+            Err(error) => Err(Refusal::new(
                 format!("{shown} is not an OpenPGP public key: {}", line(&error)),
                 ONE,
                 fix,
-            )),
+            )
+            .because(error)),
         }
     }
 
@@ -168,7 +170,7 @@ impl Certificate {
     pub(super) fn for_signing(
         &self,
         has_secret: impl Fn(&Fingerprint) -> Result<(), String>,
-    ) -> Result<Usable, Refused> {
+    ) -> Result<Usable, Refusal> {
         let mut subkeys: Vec<_> = self.key.public_subkeys.iter().collect();
         subkeys.sort_by_key(|subkey| std::cmp::Reverse(subkey.key.created_at()));
         let order = subkeys
@@ -191,7 +193,7 @@ impl Certificate {
         if reasons.len() > 1 {
             reasons.retain(|reason| reason != signature::NOT_FOR_SIGNING);
         }
-        Err(Refused::new(
+        Err(Refusal::new(
             format!("{self}: {}", reasons.join("; ")),
             KEYS,
             MAKE,

@@ -6,7 +6,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Certificate, Error, Refused, signature};
+use super::{Certificate, Error, signature};
+use crate::refusal::Refusal;
 
 /// A key of gpg's.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Gpg {
     pub fn new(program: &Path, key: &str) -> Result<Self, Error> {
         let shown = format!("{key:?} of {}", program.display());
         let refused = |problem: String| {
-            Refused::new(
+            Refusal::new(
                 problem,
                 "--sign-gpg names one key of gpg's",
                 "write the fingerprint that `gpg --list-secret-keys` shows",

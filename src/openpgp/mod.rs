@@ -22,59 +22,40 @@ pub use gpg::Gpg;
 pub use passphrase::Passphrase;
 pub use secret::SecretKey;
 
+use crate::refusal::Refusal;
+
 /// Why a key or a signature cannot be used.
 #[derive(Debug)]
 pub enum Error {
     /// What the user named breaks a rule.
-    Refused(Refused),
+    Refused(Refusal),
     /// The system, or another program, did not do what it was asked.
     System(String),
 }
 
-/// What breaks which rule, and what to do instead.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refused {
-    problem: String,
-    rule: &'static str,
-    fix: String,
-}
-
-impl Refused {
-    fn new(problem: impl Into<String>, rule: &'static str, fix: impl Into<String>) -> Self {
-        Refused {
-            problem: problem.into(),
-            rule,
-            fix: fix.into(),
-        }
-    }
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        Error::Refused(refused)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}\nrule: {}\nhelp: {}",
-            self.problem, self.rule, self.fix
-        )
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused(refused) => refused.fmt(f),
+            Error::Refused(refusal) => refusal.fmt(f),
             Error::System(problem) => problem.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Refused(refusal) => refusal.source(),
+            Error::System(_) => None,
+        }
+    }
+}
 
 /// What makes signatures.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use pgp::types::Password;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::{Certificate, Error, Refused};
+use super::{Certificate, Error};
+use crate::refusal::Refusal;
 
 /// The longest passphrase that is read, so that a wrong descriptor is not read to no end.
 const LONGEST: u64 = 4096;
@@ -29,14 +30,16 @@ impl Passphrase {
             Passphrase::Terminal => ask(key),
             Passphrase::Descriptor(number) => {
                 let refused = |problem: String| {
-                    Refused::new(
+                    Refusal::new(
                         problem,
                         "--passphrase-fd names an open file descriptor, whose first line is the \
                          passphrase",
                         "write it as in `--passphrase-fd 3 3< FILE`",
                     )
                 };
-                let shown = |error| refused(format!("--passphrase-fd {number}: {error}"));
+                let shown = |error: std::io::Error| {
+                    refused(format!("--passphrase-fd {number}: {error}")).because(error)
+                };
                 let file = File::open(format!("/proc/self/fd/{number}")).map_err(shown)?;
                 let line = first_line(file).map_err(shown)?;
                 if line.is_empty() {
@@ -84,7 +87,7 @@ impl Drop for Silent {
 fn ask(key: &Certificate) -> Result<Password, Error> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
     let Ok(terminal) = terminal else {
-        return Err(Refused::new(
+        return Err(Refusal::new(
             format!("{key} is locked, and there is no terminal to ask for its passphrase"),
             "a locked key is opened with its passphrase",
             "give the passphrase with `--passphrase-fd 3 3< FILE`",

@@ -10,7 +10,8 @@ use pgp::types::{
 };
 
 use super::certificate::{Usable, line, several_blocks};
-use super::{Certificate, Error, Passphrase, Refused, now};
+use super::{Certificate, Error, Passphrase, now};
+use crate::refusal::Refusal;
 
 /// What a file of a secret key is.
 const FILE: &str =
@@ -60,7 +61,7 @@ impl SecretKey {
         };
         // Better now than after everything is built.
         key.sign(b"", 0).map_err(|error| match error {
-            Error::System(reason) if locked => Refused::new(
+            Error::System(reason) if locked => Refusal::new(
                 format!(
                     "{}: the passphrase does not open it: {reason}",
                     key.certificate
@@ -84,7 +85,7 @@ impl SecretKey {
     pub(super) fn sign(&self, data: &[u8], time: u32) -> Result<Vec<u8>, Error> {
         let time = time.max(self.signs.since);
         if time > now() {
-            return Err(Refused::new(
+            return Err(Refusal::new(
                 format!(
                     "{}: the time to sign with, {time}, is in the future: the clock says {}",
                     self.certificate,
@@ -109,28 +110,32 @@ impl SecretKey {
     }
 }
 
-fn parse(shown: &str, bytes: &[u8]) -> Result<SignedSecretKey, Refused> {
+fn parse(shown: &str, bytes: &[u8]) -> Result<SignedSecretKey, Refusal> {
     if several_blocks(bytes) {
         let problem = format!("{shown} holds several keys");
-        return Err(Refused::new(problem, FILE, EXPORT));
+        return Err(Refusal::new(problem, FILE, EXPORT));
     }
     let keys = SignedSecretKey::from_reader_many(bytes)
         .and_then(|(keys, _)| keys.collect::<Result<Vec<_>, _>>());
     match keys {
         Ok(mut keys) if keys.len() == 1 => Ok(keys.remove(0)),
-        Ok(keys) if keys.len() > 1 => Err(Refused::new(
+        Ok(keys) if keys.len() > 1 => Err(Refusal::new(
             format!("{shown} holds {} secret keys", keys.len()),
             FILE,
             EXPORT,
         )),
         other => {
             let public = SignedPublicKey::from_reader_single(bytes).is_ok();
-            let problem = match other {
-                _ if public => format!("{shown} holds a public key, not a secret one"),
-                Err(error) => format!("{shown} is not an OpenPGP secret key: {}", line(&error)),
-                Ok(_) => format!("{shown} holds no OpenPGP secret key"),
-            };
-            Err(Refused::new(problem, FILE, EXPORT))
+            let refused = |problem| Refusal::new(problem, FILE, EXPORT);
+            Err(match other {
+                _ if public => refused(format!("{shown} holds a public key, not a secret one")),
+                Err(error) => refused(format!(
+                    "{shown} is not an OpenPGP secret key: {}",
+                    line(&error)
+                ))
+                .because(error),
+                Ok(_) => refused(format!("{shown} holds no OpenPGP secret key")),
+            })
         }
     }
 }

@@ -37,7 +37,14 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(_, error) => Some(error),
+            Error::Manifest(..) => None,
+        }
+    }
+}
 
 /// What a comparison found.
 #[derive(Debug, Default)]

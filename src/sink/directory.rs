@@ -50,7 +50,14 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::NotOurs { .. } => None,
+            Error::Io { source, .. } => Some(source),
+        }
+    }
+}
 
 /// Names the path of a failed operation.
 pub(crate) trait At<T> {

@@ -20,6 +20,7 @@ use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
 use crate::read::printable;
 use crate::read::rpm::Parts;
 use crate::read::walk;
+use crate::refusal::Refusal;
 use crate::render::Renderer;
 
 /// What users put into `/etc/yum.repos.d/`.
@@ -38,20 +39,19 @@ const SIGNATURE: &str = "repodata/repomd.xml.asc";
 #[derive(Debug)]
 pub enum Error {
     /// What is there, or was asked for, breaks a rule.
-    Refused {
-        /// What breaks it.
-        problem: String,
-        /// The rule.
-        rule: &'static str,
-        /// What to do instead.
-        fix: &'static str,
-    },
+    Refused(Refusal),
     /// It could not be signed.
     Signing(openpgp::Error),
     /// It could not be written.
     Directory(directory::Error),
     /// createrepo_c failed.
     Createrepo(String),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal)
+    }
 }
 
 impl From<directory::Error> for Error {
@@ -63,9 +63,7 @@ impl From<directory::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused { problem, rule, fix } => {
-                write!(f, "{problem}\nrule: {rule}\nhelp: {fix}")
-            }
+            Error::Refused(refusal) => refusal.fmt(f),
             Error::Signing(error) => error.fmt(f),
             Error::Directory(error) => error.fmt(f),
             Error::Createrepo(problem) => problem.fmt(f),
@@ -73,7 +71,16 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Refused(refusal) => refusal.source(),
+            Error::Signing(error) => error.source(),
+            Error::Directory(error) => error.source(),
+            Error::Createrepo(_) => None,
+        }
+    }
+}
 
 /// Where a repository is found: an address that means itself in dnf's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,12 +98,13 @@ impl Url {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._/@:+-".contains(c);
         match rest {
             Some(rest) if !rest.is_empty() && rest.chars().all(plain) => Ok(Url(text.to_owned())),
-            _ => Err(Error::Refused {
-                problem: format!("\"{}\" is no address of a repository", text.escape_debug()),
-                rule: "the address begins with https://, http:// or file:///, and has letters, \
-                       digits and ._/@:+- only",
-                fix: "write one as in `--repo-url https://example.org/openclaw`",
-            }),
+            _ => Err(Refusal::new(
+                format!("\"{}\" is no address of a repository", text.escape_debug()),
+                "the address begins with https://, http:// or file:///, and has letters, digits \
+                 and ._/@:+- only",
+                "write one as in `--repo-url https://example.org/openclaw`",
+            )
+            .into()),
         }
     }
 
@@ -144,15 +152,16 @@ impl Repository<'_> {
                 // gpg's signatures differ each time; the former one is as good.
                 Some(before) if same_contents(before, bytes) => {}
                 Some(_) => {
-                    return Err(Error::Refused {
-                        problem: format!(
+                    return Err(Refusal::new(
+                        format!(
                             "{}: there is another package of that version and release",
                             self.directory.join(file).display()
                         ),
-                        rule: "a version and release is published once: who has it would never \
-                               be offered the other",
-                        fix: "raise `release` in the configuration",
-                    });
+                        "a version and release is published once: who has it would never be \
+                         offered the other",
+                        "raise `release` in the configuration",
+                    )
+                    .into());
                 }
             }
         }
@@ -179,12 +188,12 @@ impl Repository<'_> {
 }
 
 fn not_ours(problem: String) -> Error {
-    Error::Refused {
+    Error::Refused(Refusal::new(
         problem,
-        rule: "--repo names a new or empty folder, or a repository of the same key that this \
-               program wrote, with nothing else in it: its metadata speaks for each package",
-        fix: "name another folder, or sign with the key of this one",
-    }
+        "--repo names a new or empty folder, or a repository of the same key that this program \
+         wrote, with nothing else in it: its metadata speaks for each package",
+        "name another folder, or sign with the key of this one",
+    ))
 }
 
 fn shown(path: &Path) -> String {
