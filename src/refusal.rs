@@ -7,17 +7,35 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What breaks which rule, and what to do instead.
-#[derive(Clone, Debug)]
-pub struct Refusal {
+pub type Refusal = Refused<()>;
+
+/// A [`Refusal`], or one of a value in a text, whose label `L` stands at its place: an
+/// [`Invalid`](crate::model::Invalid).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused<L> {
     /// What was given and what is wrong with it, as the headline of an error.
     pub problem: String,
+    /// A few words to stand under the offending text.
+    pub label: L,
     /// The rule that it breaks, with its source.
     pub rule: String,
     /// What to do instead.
     pub fix: String,
     /// What found it, of which the headline says as much as a person needs.
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    source: Source,
 }
+
+/// What led to a refusal. Two that say the same are the same, whatever that was.
+#[derive(Clone, Debug, Default)]
+struct Source(Option<Arc<dyn Error + Send + Sync>>);
+
+impl PartialEq for Source {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Source {}
 
 impl Refusal {
     /// Collects the three parts.
@@ -26,31 +44,35 @@ impl Refusal {
         rule: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Refusal {
+        Refused::labelled(problem, (), rule, fix)
+    }
+}
+
+impl<L> Refused<L> {
+    /// Collects the four parts.
+    pub(crate) fn labelled(
+        problem: impl Into<String>,
+        label: L,
+        rule: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Refused {
             problem: problem.into(),
+            label,
             rule: rule.into(),
             fix: fix.into(),
-            source: None,
+            source: Source::default(),
         }
     }
 
     /// Names the error that led to it.
     pub fn because(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Refusal {
-            source: Some(Arc::new(source)),
+        Refused {
+            source: Source(Some(Arc::new(source))),
             ..self
         }
     }
 }
-
-/// Two that say the same are the same, whatever led to them.
-impl PartialEq for Refusal {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.problem, &self.rule, &self.fix) == (&other.problem, &other.rule, &other.fix)
-    }
-}
-
-impl Eq for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,9 +83,12 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Error for Refusal {
+impl<L: fmt::Debug> Error for Refused<L>
+where
+    Refused<L>: fmt::Display,
+{
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source = self.source.as_deref()?;
+        let source = self.source.0.as_deref()?;
         Some(source)
     }
 }

@@ -4,19 +4,11 @@
 
 use std::fmt;
 
-/// Why a value is not what its place needs. It does not know where the value stood: whoever
-/// parsed it does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// The value and what is wrong with it, as the headline of an error.
-    pub problem: String,
-    /// A few words to stand under the offending text.
-    pub label: String,
-    /// The rule that the value breaks, with its source.
-    pub rule: String,
-    /// What to write instead.
-    pub fix: String,
-}
+use crate::refusal::Refused;
+
+/// Why a value is not what its place needs, with a few words to stand under it. It does not know
+/// where the value stood: whoever parsed it does.
+pub type Invalid = Refused<String>;
 
 impl Invalid {
     /// Collects the four parts.
@@ -26,12 +18,7 @@ impl Invalid {
         rule: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Invalid {
-            problem: problem.into(),
-            label: label.into(),
-            rule: rule.into(),
-            fix: fix.into(),
-        }
+        Refused::labelled(problem, label.into(), rule, fix)
     }
 }
 
