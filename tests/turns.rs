@@ -83,8 +83,8 @@ impl Qube {
                 settings["api"] = api.into();
             }
         }
-        // For a change of the memory's model it would restart, which takes longer than the turns, and
-        // of which the rollouts are.
+        // A change of the memory's model restarts the gateway, which takes longer than the turns. The
+        // rollouts test that restart.
         config.as_object_mut().unwrap().remove("memory");
         // What the gateway has said of each change that it saw.
         let changes = || -> Vec<String> {
@@ -106,7 +106,7 @@ impl Qube {
                 failed += 1;
                 self.user(save);
             }
-            // The first change may restart it all the same.
+            // The first change still restarts the gateway: it takes the installed setting away.
             let taken = said.contains("[reload] config hot reload applied")
                 || said.contains("[gateway] ready");
             taken.then_some(())

@@ -71,8 +71,8 @@ impl Drop for Story {
 pub enum Programs {
     /// The formula installs them with npm, from a filled cache.
     Missing,
-    /// New StandaloneVMs have them as the formula's script installs them, for what is
-    /// about something else.
+    /// New StandaloneVMs have them, as the formula's script installs them. For tests that are not
+    /// about the installation.
     There,
 }
 
