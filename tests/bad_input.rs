@@ -696,13 +696,10 @@ fn every_bad_configuration_has_its_message() {
     for (number, (name, config)) in REFUSED.iter().enumerate() {
         let message = &MESSAGES[number];
         insta::assert_snapshot!(*name, format!("{config}\n----\n{message}"));
-        // All commands read it in one way: that some say the same shows it.
-        if number % 10 == 0 || support::whole() {
-            for other in ["check", "plan"] {
-                let folder = with_config(config);
-                let refused = refusal(folder.path(), tool().args([other, "openclaw.toml"]));
-                assert_eq!(refused, *message, "{name}");
-            }
+        for other in ["check", "plan"] {
+            let folder = with_config(config);
+            let refused = refusal(folder.path(), tool().args([other, "openclaw.toml"]));
+            assert_eq!(refused, *message, "{name}");
         }
         for part in ["rule: ", "help: ", " --> openclaw.toml:"] {
             assert!(message.contains(part), "{name}: no {part:?}: {message}");
