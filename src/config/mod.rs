@@ -10,6 +10,8 @@
 mod check;
 mod decode;
 mod extra;
+#[cfg(test)]
+mod messages;
 pub mod options;
 mod tree;
 

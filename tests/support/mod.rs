@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod bad_configurations;
 pub mod bed;
 pub mod browser;
 pub mod configurations;
