@@ -1030,7 +1030,10 @@ fn scenario_9_load_on_the_tunnel() {
     assert!((2..=12).contains(&most), "{most} calls were open at once");
     story.step(format!("at most {most} calls were open at once"));
 
-    story.step(run("dom0", "get 3600 8").trim());
+    // What one connection leaves behind shows after hundreds as well as after thousands, since it is
+    // counted exactly.
+    let requests = if support::whole() { 3600 } else { 600 };
+    story.step(run("dom0", &format!("get {requests} 8")).trim());
     assert_eq!(settled(), before, "something is left of the connections");
     story.step("no process, descriptor or unit is left");
 
