@@ -234,8 +234,14 @@ impl Forwarder {
         command.args(["dom0", &port, "claw", start]);
         forwarder.spawn(&mut command);
         let begun = Instant::now();
-        let port = format!(":{:04X} ", forwarder.address.port());
-        while !fs::read_to_string("/proc/net/tcp").unwrap().contains(&port) {
+        // Its local address and 0A, which is LISTEN: others may have this port at their other end.
+        let port = format!(":{:04X}", forwarder.address.port());
+        let listens = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            fields.len() > 3 && fields[1].ends_with(&port) && fields[3] == "0A"
+        };
+        let sockets = || fs::read_to_string("/proc/net/tcp").unwrap();
+        while !sockets().lines().any(listens) {
             assert!(begun.elapsed() < Duration::from_secs(30));
             std::thread::sleep(Duration::from_millis(10));
         }
