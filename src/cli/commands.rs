@@ -112,11 +112,7 @@ fn summary(server: &Server) -> String {
         server.name,
         server.class.qubes_name(),
         server.template,
-        if server.mode.is_tunnel() {
-            "tunnel"
-        } else {
-            "network"
-        },
+        server.mode.word(),
         server.providers,
         if ports.len() == 1 { "port" } else { "ports" },
         ports.join(" and "),

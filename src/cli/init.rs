@@ -3,7 +3,6 @@
 //! A configuration to begin with: every key, with its meaning and its default.
 
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::args::Init;
@@ -120,13 +119,14 @@ fn write(deployment: &Deployment) -> String {
         false,
     );
     let ip = server
-        .ip
+        .mode
+        .address()
         .map_or("10.137.0.100".to_owned(), |ip| ip.to_string());
     line(
         "A fixed address; without it, Qubes assigns one.",
         "ip",
         quoted(&ip),
-        server.ip.is_none(),
+        server.mode.address().is_none(),
     );
     line(
         "Whether it starts with the machine.",
@@ -146,19 +146,22 @@ fn write(deployment: &Deployment) -> String {
         server.memory.max().to_string(),
         server.memory == server.providers.memory(),
     );
-    let example = Sources::around(Ipv4Addr::new(192, 168, 1, 100)).expect("it is private");
-    let usual = server.ip.and_then(Sources::around);
-    let (mode, starts, sources, tls) = match &server.mode {
-        Mode::Tunnel { start_on_connect } => ("tunnel", *start_on_connect, &example, false),
-        Mode::Network {
-            allow_from, tls, ..
-        } => ("network", false, allow_from, *tls),
+    let example = "192.168.1.100"
+        .parse()
+        .ok()
+        .and_then(Sources::around)
+        .expect("it is private");
+    let usual = server.mode.address().and_then(Sources::around);
+    let sources = match &server.mode {
+        Mode::Tunnel { .. } => &example,
+        Mode::Network { allow_from, .. } => allow_from,
     };
+    let (starts, tls) = (server.mode.starts_on_connect(), server.mode.has_tls());
     line(
         "\"tunnel\": reachable over qrexec only, from dom0 and from clients.\n\
          \"network\": from the local network too; needs `ip`, and the network server of Qubes.",
         "mode",
-        quoted(mode),
+        quoted(server.mode.word()),
         server.mode.is_tunnel(),
     );
     line(

@@ -331,15 +331,12 @@ fn tunnel_mode(server: &ServerDraft, findings: Findings) {
 fn sources(server: &ServerDraft, findings: Findings) {
     let Some((ranges, _)) = server.allow_from.known() else {
         if let (false, Some((address, at))) = (server.allow_from.given, server.ip.known())
-            && Sources::around(address.0).is_none()
+            && Sources::around(*address).is_none()
         {
             findings.push(Diagnostic::error(
                 at.clone(),
                 Invalid::new(
-                    format!(
-                        "the public address {}, and nothing said of who may reach it",
-                        address.0
-                    ),
+                    format!("the public address {address}, and nothing said of who may reach it"),
                     "an address of the Internet",
                     "by default the private range around `ip` may reach the server; a public \
                      address has none",
@@ -679,7 +676,7 @@ fn distinct_addresses(servers: &[ServerDraft], findings: Findings) {
     clashes(
         servers.iter().filter_map(|server| {
             let (address, at) = server.ip.known()?;
-            Some((address.0, at.clone()))
+            Some((*address, at.clone()))
         }),
         |address| {
             Invalid::new(

@@ -2,14 +2,13 @@
 
 //! From values to types. What cannot be read is a finding, and leaves its field empty.
 
-use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::options::OptionNodes;
 use super::tree::{Node, Table, Value};
 use crate::diagnostic::{Diagnostic, Place, SourceId};
 use crate::model::{
-    Class, Deployment, ExposeProxy, ExtraSettings, FixedToken, InterQube, Invalid, Label,
+    Address, Class, Deployment, ExposeProxy, ExtraSettings, FixedToken, InterQube, Invalid, Label,
     ManagedQube, Memory, Mode, ModelRef, Network, Os, PackageVersion, Port, Ports, ProviderRef,
     ProviderSet, QubeName, Release, Server, Sources, Tag, Version, pick,
 };
@@ -66,55 +65,6 @@ impl FromStr for Netvm {
             "" | "none" => Ok(Netvm(None)),
             name => Ok(Netvm(Some(name.parse()?))),
         }
-    }
-}
-
-/// An address that a qube can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Address(pub Ipv4Addr);
-
-impl FromStr for Address {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        const FIX: &str = "write an address such as \"10.137.0.100\"";
-        let address: Ipv4Addr = text.parse().map_err(|_| {
-            Invalid::new(
-                format!("\"{}\" is not an IPv4 address", text.escape_debug()),
-                if text.contains('/') {
-                    "one address, not a network"
-                } else if text.contains(':') {
-                    "not IPv4"
-                } else {
-                    "not an address"
-                },
-                "an address is four numbers from 0 to 255 separated by dots, without leading \
-                 zeros",
-                FIX,
-            )
-        })?;
-        // Qubes' networking documentation.
-        let dns = [Ipv4Addr::new(10, 139, 1, 1), Ipv4Addr::new(10, 139, 1, 2)];
-        let label = if address.octets()[0] == 0 || address.octets()[0] >= 240 {
-            "a reserved address"
-        } else if address.is_loopback() {
-            "a loopback address"
-        } else if address.is_multicast() {
-            "a multicast address"
-        } else if address.is_link_local() {
-            "a link-local address"
-        } else if dns.contains(&address) {
-            "Qubes' address for DNS"
-        } else {
-            return Ok(Address(address));
-        };
-        Err(Invalid::new(
-            format!("{address} cannot be a qube's address"),
-            label,
-            "a qube has a unicast address of its own; 10.139.1.1 and 10.139.1.2 are where every qube \
-             asks for names",
-            FIX,
-        ))
     }
 }
 
@@ -199,7 +149,7 @@ impl ServerDraft {
             Some(text) => ModelRef::parse(text, &providers).ok()?,
             None => ModelRef::default_of(providers.primary()),
         };
-        let ip = self.ip.value.map(|address| address.0);
+        let address = self.ip.value;
         Some(Server {
             name: self.name.value?,
             class: self.class.value?,
@@ -207,20 +157,20 @@ impl ServerDraft {
             os: self.os.value?,
             label: self.label.value?,
             netvm: self.netvm.value?.0,
-            ip,
             autostart: self.autostart.value?,
             memory: Memory::new(self.memory.value?, self.max_memory.value?).ok()?,
             mode: match self.mode.value? {
                 ModeWord::Tunnel => Mode::Tunnel {
+                    address,
                     start_on_connect: self.start_on_connect.value?,
                 },
                 ModeWord::Network => Mode::Network {
-                    address: ip?,
+                    address: address?,
                     allow_from: match self.allow_from.value {
                         Some(ranges) => {
                             Sources::new(ranges.into_iter().map(|(range, _)| range).collect())
                         }
-                        None => Sources::around(ip?),
+                        None => Sources::around(address?),
                     }?,
                     tls: self.tls.value?,
                 },
@@ -899,30 +849,6 @@ mod tests {
             .iter()
             .map(|it| it.name.value.as_ref().unwrap().to_string());
         assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
-    }
-
-    #[test]
-    fn an_address_is_one_that_a_qube_can_have() {
-        for text in ["10.137.0.100", "192.168.1.50", "1.2.3.4", "223.255.255.255"] {
-            assert!(text.parse::<Address>().is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "10.137.0.100/24",
-            "::1",
-            "010.1.1.1",
-            "0.1.2.3",
-            "127.0.0.1",
-            "169.254.1.1",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "10.139.1.1",
-            "10.139.1.2",
-            "1.2.3",
-        ] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
-        }
     }
 
     #[test]

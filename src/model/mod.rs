@@ -6,6 +6,7 @@
 //! obeys its rule because it exists: each type is made by [`std::str::FromStr`] or a checked
 //! constructor, which answers with an [`Invalid`] that names the rule and the fix.
 
+mod address;
 mod extra;
 mod label;
 mod memory;
@@ -16,10 +17,9 @@ mod port;
 mod selection;
 mod text;
 
-use std::net::Ipv4Addr;
-
 use serde::Serialize;
 
+pub use address::Address;
 pub use extra::ExtraSettings;
 pub use label::Label;
 pub use memory::Memory;
@@ -111,13 +111,15 @@ choice!(Os, "a distribution family", "`debian` or `fedora`", {
 pub enum Mode {
     /// Over qrexec only: from dom0 through tunnels, from client qubes through `qubes.ConnectTCP`.
     Tunnel {
+        /// A fixed address; `None` for the one that Qubes assigns.
+        address: Option<Address>,
         /// Whether a connection to a tunnel starts the qube if it is off.
         start_on_connect: bool,
     },
     /// From the local network as well, at the qube's own address.
     Network {
         /// The address that the gateway listens on.
-        address: Ipv4Addr,
+        address: Address,
         /// From where it takes connections.
         allow_from: Sources,
         /// Whether the gateway speaks TLS, with a certificate made in the qube.
@@ -129,6 +131,33 @@ impl Mode {
     /// Whether dom0 has tunnels to a server in this mode.
     pub fn is_tunnel(&self) -> bool {
         matches!(self, Mode::Tunnel { .. })
+    }
+
+    /// The word for it in a configuration.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Mode::Tunnel { .. } => "tunnel",
+            Mode::Network { .. } => "network",
+        }
+    }
+
+    /// The qube's fixed address; `None` for the one that Qubes assigns.
+    pub fn address(&self) -> Option<Address> {
+        match self {
+            Mode::Tunnel { address, .. } => *address,
+            Mode::Network { address, .. } => Some(*address),
+        }
+    }
+
+    /// Whether a connection to one of dom0's tunnels starts the qube.
+    pub fn starts_on_connect(&self) -> bool {
+        matches!(
+            self,
+            Mode::Tunnel {
+                start_on_connect: true,
+                ..
+            }
+        )
     }
 
     /// Whether the gateway speaks TLS.
@@ -217,8 +246,6 @@ pub struct Server {
     pub label: Label,
     /// The qube that gives it network; `None` for none.
     pub netvm: Option<QubeName>,
-    /// A fixed address; `None` for the one that Qubes assigns.
-    pub ip: Option<Ipv4Addr>,
     /// Whether it starts with the machine.
     pub autostart: bool,
     /// Its memory.
@@ -269,10 +296,10 @@ impl Server {
             template,
             label: Label::Orange,
             netvm: Some(QubeName::known("sys-firewall")),
-            ip: None,
             autostart: true,
             memory: providers.memory(),
             mode: Mode::Tunnel {
+                address: None,
                 start_on_connect: false,
             },
             model: ModelRef::default_of(providers.primary()),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::Invalid;
+use super::{Address, Invalid};
 
 /// A range of IPv4 addresses, written `192.168.1.0/24`, or one address. The bits that tell the
 /// addresses of a range apart are zero.
@@ -180,8 +180,10 @@ impl Sources {
     /// What is allowed when nothing is said: the private range that the server's own address is
     /// in, in which its local network is, and other qubes. `None` if that address is public: its
     /// network could be any part of the Internet.
-    pub fn around(address: Ipv4Addr) -> Option<Self> {
-        let own = PRIVATE.into_iter().find(|range| range.contains(address))?;
+    pub fn around(address: Address) -> Option<Self> {
+        let own = PRIVATE
+            .into_iter()
+            .find(|range| range.contains(address.as_ip()))?;
         let qubes = QUBES.into_iter().filter(|range| !own.covers(*range));
         Some(Sources(std::iter::once(own).chain(qubes).collect()))
     }
@@ -291,18 +293,18 @@ mod tests {
 
     #[test]
     fn by_default_it_is_the_local_network_and_qubes() {
-        let around = |address: [u8; 4]| {
-            Sources::around(address.into()).map(|sources| {
+        let around = |address: &str| {
+            Sources::around(address.parse().unwrap()).map(|sources| {
                 let ranges: Vec<_> = sources.iter().map(|range| range.to_string()).collect();
                 ranges.join(" ")
             })
         };
         assert_eq!(
-            around([192, 168, 1, 100]).unwrap(),
+            around("192.168.1.100").unwrap(),
             "192.168.0.0/16 10.137.0.0/16 10.138.0.0/16"
         );
-        assert_eq!(around([10, 137, 0, 100]).unwrap(), "10.0.0.0/8");
-        assert_eq!(around([203, 0, 113, 7]), None);
+        assert_eq!(around("10.137.0.100").unwrap(), "10.0.0.0/8");
+        assert_eq!(around("203.0.113.7"), None);
     }
 
     #[test]

@@ -32,10 +32,7 @@ impl<'a> Tunnel<'a> {
         Tunnel {
             port,
             qube: server.name.as_str(),
-            start: server.mode
-                == Mode::Tunnel {
-                    start_on_connect: true,
-                },
+            start: server.mode.starts_on_connect(),
         }
     }
 }
@@ -159,14 +156,11 @@ impl<'a> ServerView<'a> {
             os: server.os,
             label: server.label.to_string(),
             netvm: server.netvm.as_ref().map(|netvm| netvm.as_str()),
-            ip: server.ip.map(|ip| ip.to_string()),
+            ip: server.mode.address().map(|ip| ip.to_string()),
             autostart: server.autostart,
             memory: server.memory.initial(),
             max_memory: server.memory.max(),
-            mode: match server.mode {
-                Mode::Tunnel { .. } => "tunnel",
-                Mode::Network { .. } => "network",
-            },
+            mode: server.mode.word(),
             providers: server.providers.to_string(),
             tags: std::iter::once(Server::TAG)
                 .chain(server.netvm.is_none().then_some(Server::NO_NETWORK_TAG))
