@@ -112,7 +112,7 @@ impl Diagnostic {
 }
 
 /// The most findings that are shown: nobody reads more, and each is drawn from the whole text.
-const MOST_SHOWN: usize = 100;
+pub(crate) const MOST_SHOWN: usize = 100;
 
 /// Renders findings for a person, in the order of their places.
 pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {

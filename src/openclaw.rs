@@ -14,7 +14,7 @@ mod why;
 
 use serde_json::{Value, json};
 
-use crate::model::{Mode, ModelRef, ProviderSet, Server};
+use crate::model::{Mode, ModelRef, Ports, ProviderSet, Server};
 use crate::provider::{self, PROVIDERS, Setup, environment};
 
 /// The version that `package-lock.json` pins.
@@ -51,10 +51,10 @@ pub const CERTIFICATE_KEY: &str = "/home/user/.openclaw/gateway/tls/gateway-key.
 ///
 /// Keys and values are those that `openclaw config validate` of [`VERSION`] accepts.
 pub fn config(server: &Server) -> Value {
-    let mut config = managed(server);
+    let mut config = managed(&Basis::of(server));
     merge(&mut config, server.openclaw.to_json());
     // Last, so that it is after what matters more to who reads it.
-    let mut all = defaults(server);
+    let mut all = defaults(&server.providers);
     merge(&mut all, config.clone());
     merge(&mut config, all);
     config
@@ -62,21 +62,42 @@ pub fn config(server: &Server) -> Value {
 
 /// What is said even where OpenClaw would do so by itself, so that an apply takes back what an
 /// earlier configuration had, or the qube's user wrote. A configuration may say otherwise.
-fn defaults(server: &Server) -> Value {
+fn defaults(providers: &ProviderSet) -> Value {
     let mut defaults = json!({ "agents": { "defaults": { "model": { "fallbacks": [] } } } });
     // OpenClaw has OpenAI index the agent's memory wherever it finds a key or a login for it.
-    if server
-        .providers
-        .iter()
-        .all(|provider| provider.name != "openai")
-    {
+    if !providers.has("openai") {
         defaults["memory"] = json!({ "search": { "provider": "none" } });
     }
     defaults
 }
 
+/// What of a server the formula's own settings follow from.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'a> {
+    /// How it is reached.
+    pub mode: &'a Mode,
+    /// Where its services listen.
+    pub ports: &'a Ports,
+    /// Its providers.
+    pub providers: &'a ProviderSet,
+    /// The agent's model.
+    pub model: &'a ModelRef,
+}
+
+impl<'a> Basis<'a> {
+    /// That of a whole server.
+    pub fn of(server: &'a Server) -> Self {
+        Basis {
+            mode: &server.mode,
+            ports: &server.ports,
+            providers: &server.providers,
+            model: &server.model,
+        }
+    }
+}
+
 /// What the formula sets in it by itself: what is safe first, then the server's providers.
-pub fn managed(server: &Server) -> Value {
+pub fn managed(server: &Basis) -> Value {
     let port = server.ports.gateway;
     let mut gateway = json!({
         "mode": "local",
@@ -87,7 +108,7 @@ pub fn managed(server: &Server) -> Value {
         // Said even where it is so by default: what an earlier apply wrote would stay.
         "tls": { "enabled": false },
     });
-    if let Mode::Network { address, tls, .. } = &server.mode {
+    if let Mode::Network { address, tls, .. } = server.mode {
         let scheme = server.mode.scheme();
         merge(
             &mut gateway,
@@ -156,7 +177,7 @@ pub fn managed(server: &Server) -> Value {
 }
 
 /// The models that a server uses: its own first, then the default one of each other provider.
-fn models(server: &Server) -> Vec<ModelRef> {
+fn models(server: &Basis) -> Vec<ModelRef> {
     let others = server
         .providers
         .iter()

@@ -112,7 +112,7 @@ fn summary(server: &Server) -> String {
         server.name,
         server.class.qubes_name(),
         server.template,
-        server.mode.word(),
+        server.mode.name().word(),
         server.providers,
         if ports.len() == 1 { "port" } else { "ports" },
         ports.join(" and "),

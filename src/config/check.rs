@@ -1,143 +1,137 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the settings mean together. Each check is one function, and looks only at settings that
+//! What the settings of one server mean together. Each check is one function, and looks only at settings that
 //! could be read.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
-
-use super::decode::{Draft, Field, Item, ModeWord, ServerDraft, is_proxied};
+use super::decode::Field;
+use super::draft::{Made, ServerDraft, is_proxied};
 use super::extra;
+use super::findings::{Findings, Reported};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
-    ExposeProxy, InterQube, Invalid, ManagedQube, Memory, ModelRef, Os, Port, QubeName, Server,
-    Sources, Tag, release_of,
+    Address, Covered, ExposeProxy, InterQube, Invalid, Memory, Mode, ModeName, ModelRef,
+    NotSources, Os, Port, QubeName, Server, Sources, Tag, release_of,
 };
+use crate::openclaw::Basis;
 
 /// Qubes that stand between a server and the network, by the names that Qubes gives them. The
 /// network server needs a qube that holds the network device itself.
 const NOT_NETVMS: [&str; 3] = ["sys-firewall", "sys-whonix", "sys-vpn"];
 
-/// Runs every check, and fills in what follows from other settings.
-pub(super) fn check(draft: &mut Draft, diagnostics: &mut Vec<Diagnostic>) {
-    for server in &mut draft.servers {
-        os(server, diagnostics);
+/// Runs every check of one server, and makes what follows from several of its settings.
+pub(super) fn check(server: &ServerDraft, findings: &mut Findings) -> Made {
+    let os = os(server, findings);
+    let memory = memory(server, findings);
+    let model = model(server, findings);
+    ports(server, findings);
+    let mode = mode(server, findings);
+    expose_proxy(server, findings);
+    offline(server, findings);
+    old_go(server, os, findings);
+    own_names(server, findings);
+    tags(server, findings);
+    token(server, findings);
+    inter_qube(server, findings);
+    // Where one of these is in error, what the formula would set is not known.
+    let ports = server.ports();
+    let basis = match (&mode, &ports, &server.providers.value, &model) {
+        (Ok(mode), Ok(ports), Ok(providers), Ok(model)) => Some(Basis {
+            mode,
+            ports,
+            providers,
+            model,
+        }),
+        _ => None,
+    };
+    let extra = extra::check(server, basis.as_ref(), findings);
+    Made {
+        os,
+        memory,
+        mode,
+        model,
+        extra,
     }
-    for server in &draft.servers {
-        memory(server, diagnostics);
-        model(server, diagnostics);
-        ports(server, diagnostics);
-        network_mode(server, diagnostics);
-        expose_proxy(server, diagnostics);
-        offline(server, diagnostics);
-        old_go(server, diagnostics);
-        own_names(server, diagnostics);
-        tags(server, diagnostics);
-        token(server, diagnostics);
-        inter_qube(server, diagnostics);
-    }
-    for server in &mut draft.servers {
-        extra::check(server, diagnostics);
-    }
-    distinct_names(&draft.servers, diagnostics);
-    distinct_addresses(&draft.servers, diagnostics);
-    distinct_dom0_ports(&draft.servers, diagnostics);
-    distinct_client_ports(&draft.servers, diagnostics);
-    distinct_client_tags(&draft.servers, diagnostics);
-    tags_of_other_clients(&draft.servers, diagnostics);
-    clients_and_servers(&draft.servers, diagnostics);
 }
 
-type Findings<'a> = &'a mut Vec<Diagnostic>;
-
-fn os(server: &mut ServerDraft, findings: Findings) {
-    let Some((template, place)) = server.template.known() else {
-        return;
-    };
-    match (Os::of_template(template), server.os.known()) {
-        (Some(of_name), Some((written, at))) if of_name != *written => {
-            let (name, other) = match of_name {
-                Os::Debian => ("debian", "fedora"),
-                Os::Fedora => ("fedora", "debian"),
-            };
-            findings.push(
-                Diagnostic::error(
-                    at.clone(),
-                    Invalid::new(
-                        format!("{template} is not a {other} template"),
-                        "does not fit the template",
-                        "`os` is for templates whose name does not tell the distribution",
-                        format!("write os = \"{name}\", or leave it out"),
-                    ),
-                )
-                .related(place.clone(), "this template"),
+fn os(server: &ServerDraft, findings: &mut Findings) -> Result<Os, Reported> {
+    let written = server.os.value?;
+    let place = &server.template.place;
+    let template = server
+        .template
+        .value
+        .as_ref()
+        .map_err(|reported| *reported)?;
+    match (Os::of_template(template), written) {
+        (Some(of_name), Some(other)) if of_name != other => {
+            let name = of_name.word();
+            let what = Invalid::new(
+                format!("{template} is not a {} template", other.word()),
+                "does not fit the template",
+                "`os` is for templates whose name does not tell the distribution",
+                format!("write os = \"{name}\", or leave it out"),
             );
+            Err(findings.error_beside(&server.os.place, what, [(place, "this template")]))
         }
-        (Some(of_name), _) => server.os.value = server.os.value.or(Some(of_name)),
-        (None, None) if !server.os.given => findings.push(Diagnostic::error(
-            place.clone(),
-            Invalid::new(
+        (Some(os), _) | (None, Some(os)) => Ok(os),
+        (None, None) => {
+            let what = Invalid::new(
                 format!("cannot tell which distribution {template} is"),
                 "debian or fedora?",
                 "names of packages depend on the distribution, which is read off names that begin \
                  with debian-, kicksecure-, whonix- or fedora-",
                 "add os = \"debian\" or os = \"fedora\"",
-            ),
-        )),
-        (None, _) => {}
+            );
+            Err(findings.error(place, what))
+        }
     }
 }
 
-fn memory(server: &ServerDraft, findings: Findings) {
-    let (Some((initial, at)), Some((max, max_at))) =
-        (server.memory.known(), server.max_memory.known())
-    else {
-        return;
-    };
-    if let Err(what) = Memory::new(*initial, *max) {
-        let finding = if server.memory.given {
-            Diagnostic::error(at.clone(), what).related(max_at.clone(), "the maximum")
+fn memory(server: &ServerDraft, findings: &mut Findings) -> Result<Memory, Reported> {
+    let (initial, max) = (server.memory.value?, server.max_memory.value?);
+    let (at, max_at) = (&server.memory.place, &server.max_memory.place);
+    let memory = Memory::new(initial, max).map_err(|what| {
+        if server.memory.given {
+            findings.error_beside(at, what, [(max_at, "the maximum")])
         } else {
-            Diagnostic::error(max_at.clone(), what)
-        };
-        findings.push(finding);
-    }
+            findings.error(max_at, what)
+        }
+    });
     let needy = server
         .providers
         .value
         .iter()
         .flat_map(|providers| providers.iter())
-        .find(|provider| provider.memory.max() > *max);
+        .find(|provider| provider.memory.max() > max.mib());
     if let Some(provider) = needy {
         findings.push(Diagnostic::warning(
             max_at.clone(),
             Invalid::new(
-                format!("{max} MiB is little for {}", provider.title),
+                format!("{} MiB is little for {}", max.mib(), provider.title),
                 "small models only",
                 format!("with {}: {}", provider.title, provider.requires),
                 format!("write max-memory = {} or more", provider.memory.max()),
             ),
         ));
     }
+    memory
 }
 
-fn model(server: &ServerDraft, findings: Findings) {
-    if let (Some((text, at)), Some((providers, _))) =
-        (server.model.known(), server.providers.known())
-    {
-        match ModelRef::parse(text, providers) {
-            Err(what) => findings.push(Diagnostic::error(at.clone(), what)),
-            Ok(model) => findings.extend(
-                model
-                    .doubt()
-                    .map(|what| Diagnostic::warning(at.clone(), what)),
-            ),
-        }
+fn model(server: &ServerDraft, findings: &mut Findings) -> Result<ModelRef, Reported> {
+    let text = server.model.value.as_ref().map_err(|reported| *reported)?;
+    let providers = server.providers.value.as_ref();
+    let providers = providers.map_err(|reported| *reported)?;
+    let at = &server.model.place;
+    let Some(text) = text else {
+        return Ok(ModelRef::default_of(providers.primary()));
+    };
+    let model = ModelRef::parse(&text.0, providers).map_err(|what| findings.error(at, what))?;
+    if let Some(what) = model.doubt() {
+        findings.push(Diagnostic::warning(at.clone(), what));
     }
+    Ok(model)
 }
 
-fn ports(server: &ServerDraft, findings: Findings) {
+fn ports(server: &ServerDraft, findings: &mut Findings) {
     let ports = server.service_ports();
     if let [(gateway, gateway_at), (proxy, proxy_at)] = ports.as_slice()
         && gateway == proxy
@@ -164,7 +158,7 @@ fn ports(server: &ServerDraft, findings: Findings) {
         .providers
         .value
         .as_ref()
-        .is_some_and(|providers| providers.has("ollama"));
+        .is_ok_and(|providers| providers.has("ollama"));
     for (port, at) in &ports {
         let holder = if *port == Port::UPDATES_PROXY {
             "Qubes' updates proxy"
@@ -185,36 +179,37 @@ fn ports(server: &ServerDraft, findings: Findings) {
     }
 }
 
-fn network_mode(server: &ServerDraft, findings: Findings) {
-    match server.mode.value {
-        Some(ModeWord::Network) => {}
-        Some(ModeWord::Tunnel) => return tunnel_mode(server, findings),
-        None => return,
+/// How the server is reached, and what has no meaning in the other mode.
+fn mode(server: &ServerDraft, findings: &mut Findings) -> Result<Mode, Reported> {
+    match server.mode.value? {
+        ModeName::Tunnel => tunnel_mode(server, findings),
+        ModeName::Network => network_mode(server, findings),
     }
+}
+
+fn network_mode(server: &ServerDraft, findings: &mut Findings) -> Result<Mode, Reported> {
     let mode_at = &server.mode.place;
     if let Some((true, at)) = server.start_on_connect.known() {
-        findings.push(Diagnostic::error(
-            at.clone(),
-            Invalid::new(
-                "`start-on-connect` without tunnel mode",
-                "has no meaning here",
-                "it is a setting of dom0's tunnels, which network mode has not",
-                "leave it out, or write mode = \"tunnel\"",
-            ),
-        ));
+        let what = Invalid::new(
+            "`start-on-connect` without tunnel mode",
+            "has no meaning here",
+            "it is a setting of dom0's tunnels, which network mode has not",
+            "leave it out, or write mode = \"tunnel\"",
+        );
+        findings.error(at, what);
     }
-    sources(server, findings);
-    if !server.ip.given {
-        findings.push(Diagnostic::error(
-            mode_at.clone(),
-            Invalid::new(
+    let address = server.ip.value.and_then(|address| {
+        address.ok_or_else(|| {
+            let what = Invalid::new(
                 "network mode without an address",
                 "needs `ip`",
                 "in network mode the gateway listens on the qube's own fixed address",
                 "add ip = \"…\", an address of your network that is free",
-            ),
-        ));
-    }
+            );
+            findings.error(mode_at, what)
+        })
+    });
+    let allow_from = sources(server, address, findings);
     if let Some((netvm, at)) = server.netvm.known() {
         let problem = match &netvm.0 {
             None => Some("network mode without a netvm".to_owned()),
@@ -224,25 +219,25 @@ fn network_mode(server: &ServerDraft, findings: Findings) {
             Some(_) => None,
         };
         if let Some(problem) = problem {
-            findings.push(
-                Diagnostic::error(
-                    at.clone(),
-                    Invalid::new(
-                        problem,
-                        "not a qube with a network device",
-                        "qubes-network-server works only for a qube that hangs directly off the \
-                         qube with the network device",
-                        "write netvm = \"sys-net\", or mode = \"tunnel\"",
-                    ),
-                )
-                .related(mode_at.clone(), "network mode"),
+            let what = Invalid::new(
+                problem,
+                "not a qube with a network device",
+                "qubes-network-server works only for a qube that hangs directly off the qube with \
+                 the network device",
+                "write netvm = \"sys-net\", or mode = \"tunnel\"",
             );
+            findings.error_beside(at, what, [(mode_at, "network mode")]);
         }
     }
+    Ok(Mode::Network {
+        address: address?,
+        allow_from: allow_from?,
+        tls: server.tls.value?,
+    })
 }
 
 /// Who opens the proxy's port is told what that is.
-fn expose_proxy(server: &ServerDraft, findings: Findings) {
+fn expose_proxy(server: &ServerDraft, findings: &mut Findings) {
     let Some((exposed, at)) = server.expose_proxy.known() else {
         return;
     };
@@ -264,7 +259,7 @@ fn expose_proxy(server: &ServerDraft, findings: Findings) {
         return;
     }
     let (problem, browsers, fix) = match (exposed, server.mode.value) {
-        (ExposeProxy::Network, Some(ModeWord::Tunnel)) => {
+        (ExposeProxy::Network, Ok(ModeName::Tunnel)) => {
             findings.push(Diagnostic::error(
                 at.clone(),
                 Invalid::new(
@@ -302,9 +297,8 @@ fn expose_proxy(server: &ServerDraft, findings: Findings) {
     ));
 }
 
-/// What only means something in network mode.
-fn tunnel_mode(server: &ServerDraft, findings: Findings) {
-    let on = |field: &Field<bool>| field.given && field.value == Some(true);
+fn tunnel_mode(server: &ServerDraft, findings: &mut Findings) -> Result<Mode, Reported> {
+    let on = |field: &Field<bool>| field.given && field.value == Ok(true);
     for (key, given, at) in [
         ("tls", on(&server.tls), &server.tls.place),
         (
@@ -314,57 +308,44 @@ fn tunnel_mode(server: &ServerDraft, findings: Findings) {
         ),
     ] {
         if given {
-            findings.push(Diagnostic::error(
-                at.clone(),
-                Invalid::new(
-                    format!("`{key}` without network mode"),
-                    "has no meaning here",
-                    "in tunnel mode nothing is reachable from the network",
-                    "leave it out, or write mode = \"network\"",
-                ),
-            ));
+            let what = Invalid::new(
+                format!("`{key}` without network mode"),
+                "has no meaning here",
+                "in tunnel mode nothing is reachable from the network",
+                "leave it out, or write mode = \"network\"",
+            );
+            findings.error(at, what);
         }
     }
+    Ok(Mode::Tunnel {
+        address: server.ip.value?,
+        start_on_connect: server.start_on_connect.value?,
+    })
 }
 
 /// Who on the network may reach the server.
-fn sources(server: &ServerDraft, findings: Findings) {
-    let Some((ranges, _)) = server.allow_from.known() else {
-        if let (false, Some((address, at))) = (server.allow_from.given, server.ip.known())
-            && Sources::around(*address).is_none()
-        {
-            findings.push(Diagnostic::error(
-                at.clone(),
-                Invalid::new(
-                    format!("the public address {address}, and nothing said of who may reach it"),
-                    "an address of the Internet",
-                    "by default the private range around `ip` may reach the server; a public \
-                     address has none",
-                    "add allow-from = [\"…\"] with the range of your network, or write a private \
-                     address",
-                ),
-            ));
-        }
-        return;
-    };
-    for (range, at) in ranges {
-        if let Some((wider, wider_at)) = ranges
-            .iter()
-            .find(|(other, _)| other != range && other.covers(*range))
-        {
-            findings.push(
-                Diagnostic::error(
-                    at.clone(),
-                    Invalid::new(
-                        format!("{range} is in {wider}"),
-                        "allowed already",
-                        "no range of `allow-from` is in another",
-                        "leave one of them out",
-                    ),
-                )
-                .related(wider_at.clone(), "the wider one"),
+fn sources(
+    server: &ServerDraft,
+    address: Result<Address, Reported>,
+    findings: &mut Findings,
+) -> Result<Sources, Reported> {
+    let place = &server.allow_from.place;
+    let list = server.allow_from.value.as_ref();
+    let Some(list) = list.map_err(|reported| *reported)? else {
+        let address = address?;
+        return Sources::around(address).ok_or_else(|| {
+            let what = Invalid::new(
+                format!("the public address {address}, and nothing said of who may reach it"),
+                "an address of the Internet",
+                "by default the private range around `ip` may reach the server; a public address \
+                 has none",
+                "add allow-from = [\"…\"] with the range of your network, or write a private address",
             );
-        }
+            findings.error(&server.ip.place, what)
+        });
+    };
+    let ranges = list.whole()?;
+    for (range, at) in ranges {
         if range.is_public() {
             findings.push(Diagnostic::warning(
                 at.clone(),
@@ -378,15 +359,43 @@ fn sources(server: &ServerDraft, findings: Findings) {
             ));
         }
     }
+    let sources = Sources::new(ranges.iter().map(|(range, _)| *range).collect());
+    sources.map_err(|what| match what {
+        NotSources::Empty => {
+            let what = Invalid::new(
+                "a server that nobody on the network may reach",
+                "empty",
+                "in network mode somebody on the network may reach the server",
+                "write allow-from = [\"192.168.1.0/24\"] with your network, leave it out, or write \
+                 mode = \"tunnel\"",
+            );
+            findings.error(place, what)
+        }
+        NotSources::Covered(first, others) => {
+            let mut report = |Covered { inner, outer }: Covered| {
+                let ((range, at), (wider, wider_at)) = (&ranges[inner], &ranges[outer]);
+                let what = Invalid::new(
+                    format!("{range} is in {wider}"),
+                    "allowed already",
+                    "no range of `allow-from` is in another",
+                    "leave one of them out",
+                );
+                findings.error_beside(at, what, [(wider_at, "the wider one")])
+            };
+            others
+                .into_iter()
+                .fold(report(first), |_, other| report(other))
+        }
+    })
 }
 
-fn offline(server: &ServerDraft, findings: Findings) {
+fn offline(server: &ServerDraft, findings: &mut Findings) {
     let (Some((netvm, at)), Some((providers, _))) =
         (server.netvm.known(), server.providers.known())
     else {
         return;
     };
-    if netvm.0.is_some() || server.mode.value != Some(ModeWord::Tunnel) {
+    if netvm.0.is_some() || !server.is_in(ModeName::Tunnel) {
         return;
     }
     match providers.iter().find(|provider| provider.online) {
@@ -413,12 +422,10 @@ fn offline(server: &ServerDraft, findings: Findings) {
 }
 
 /// Debian 12, and what is made from it, has Go 1.19.
-fn old_go(server: &ServerDraft, findings: Findings) {
-    let (Some((template, at)), Some((providers, _)), Some(Os::Debian)) = (
-        server.template.known(),
-        server.providers.known(),
-        server.os.value,
-    ) else {
+fn old_go(server: &ServerDraft, os: Result<Os, Reported>, findings: &mut Findings) {
+    let (Some((template, at)), Some((providers, _)), Ok(Os::Debian)) =
+        (server.template.known(), server.providers.known(), os)
+    else {
         return;
     };
     // Kicksecure and Whonix 17 are Debian 12.
@@ -442,7 +449,7 @@ fn old_go(server: &ServerDraft, findings: Findings) {
 }
 
 /// The names of other qubes that a server's own settings use.
-fn own_names(server: &ServerDraft, findings: Findings) {
+fn own_names(server: &ServerDraft, findings: &mut Findings) {
     let Some((name, _)) = server.name.known() else {
         return;
     };
@@ -487,9 +494,9 @@ fn own_names(server: &ServerDraft, findings: Findings) {
             );
         }
     }
-    for (client, at) in &server.clients {
+    for (client, at) in server.clients() {
         let fixed = [
-            ("template", server.template.value.as_ref()),
+            ("template", server.template.value.as_ref().ok()),
             ("netvm", netvm.map(|(netvm, _)| netvm)),
         ];
         for (role, other) in fixed {
@@ -508,12 +515,12 @@ fn own_names(server: &ServerDraft, findings: Findings) {
     }
 }
 
-fn tags(server: &ServerDraft, findings: Findings) {
+fn tags(server: &ServerDraft, findings: &mut Findings) {
     let Some((client_tag, client_at)) = server.client_tag.known() else {
         return;
     };
     let of_formula = std::iter::once((client_tag, client_at))
-        .chain(server.tags.iter().map(|(tag, at)| (tag, at)))
+        .chain(server.tags().iter().map(|(tag, at)| (tag, at)))
         .filter(|(tag, _)| tag.as_str() == Server::NO_NETWORK_TAG);
     for (tag, at) in of_formula {
         findings.push(Diagnostic::error(
@@ -537,7 +544,7 @@ fn tags(server: &ServerDraft, findings: Findings) {
             ),
         ));
     }
-    for (tag, at) in &server.tags {
+    for (tag, at) in server.tags() {
         if tag == client_tag {
             findings.push(Diagnostic::error(
                 at.clone(),
@@ -552,11 +559,11 @@ fn tags(server: &ServerDraft, findings: Findings) {
     }
 }
 
-fn token(server: &ServerDraft, findings: Findings) {
-    let Some((_, at)) = server.token.known() else {
+fn token(server: &ServerDraft, findings: &mut Findings) {
+    let Some((_, at)) = server.token.written() else {
         return;
     };
-    findings.push(if server.mode.value == Some(ModeWord::Network) {
+    findings.push(if server.is_in(ModeName::Network) {
         Diagnostic::error(
             at.clone(),
             Invalid::new(
@@ -583,13 +590,13 @@ fn token(server: &ServerDraft, findings: Findings) {
 }
 
 /// Whoever opens more than a question from a client is told what that is.
-fn inter_qube(server: &ServerDraft, findings: Findings) {
-    if server.names_clients && server.clients.is_empty() {
+fn inter_qube(server: &ServerDraft, findings: &mut Findings) {
+    if server.names_clients() && server.clients().is_empty() {
         // None of them could be read, which is an error of its own.
         return;
     }
     let clients: Vec<_> = server
-        .clients
+        .clients()
         .iter()
         .map(|(client, _)| client.as_str())
         .collect();
@@ -607,7 +614,7 @@ fn inter_qube(server: &ServerDraft, findings: Findings) {
         )
     };
     if let Some((InterQube::Allow, at)) = server.inter_qube.known() {
-        findings.push(if server.names_clients {
+        findings.push(if server.names_clients() {
             Diagnostic::warning(
                 at.clone(),
                 Invalid::new(
@@ -643,7 +650,7 @@ fn inter_qube(server: &ServerDraft, findings: Findings) {
         ),
     };
     let at = &server.inter_qube_to_clients.place;
-    findings.push(if server.names_clients {
+    findings.push(if server.names_clients() {
         Diagnostic::warning(at.clone(), Invalid::new(problem, label, rule, fix))
     } else {
         without_clients(
@@ -652,232 +659,4 @@ fn inter_qube(server: &ServerDraft, findings: Findings) {
             "add clients = [\"…\"], or leave it out",
         )
     });
-}
-
-fn distinct_names(servers: &[ServerDraft], findings: Findings) {
-    clashes(
-        servers.iter().filter_map(|server| {
-            let (name, at) = server.name.known()?;
-            Some((name.clone(), at.clone()))
-        }),
-        |name| {
-            Invalid::new(
-                format!("two servers named {name}"),
-                "the same name",
-                "each server is a qube of its own",
-                "write another name",
-            )
-        },
-        findings,
-    );
-}
-
-fn distinct_addresses(servers: &[ServerDraft], findings: Findings) {
-    clashes(
-        servers.iter().filter_map(|server| {
-            let (address, at) = server.ip.known()?;
-            Some((*address, at.clone()))
-        }),
-        |address| {
-            Invalid::new(
-                format!("two servers at {address}"),
-                "the same address",
-                "each qube has an address of its own",
-                "write another address",
-            )
-        },
-        findings,
-    );
-}
-
-fn distinct_dom0_ports(servers: &[ServerDraft], findings: Findings) {
-    clashes_between(
-        servers
-            .iter()
-            .filter(|server| server.mode.value == Some(ModeWord::Tunnel))
-            .map(ServerDraft::service_ports),
-        |port: &Port| {
-            Invalid::new(
-                format!("two servers on dom0's port {port}"),
-                "taken in dom0",
-                "each tunnel has a port of its own in dom0, the same as in its qube",
-                "write another port for one of the servers, such as \
-                 ports = { proxy = 32126, gateway = 18790 }",
-            )
-        },
-        findings,
-    );
-}
-
-fn distinct_client_ports(servers: &[ServerDraft], findings: Findings) {
-    // Two tunnelled servers on one port have clashed in dom0 already.
-    let tunnelled = |server: &ServerDraft| server.mode.value == Some(ModeWord::Tunnel);
-    let mut taken: HashMap<(&ManagedQube, Port), (&ServerDraft, Place)> = HashMap::new();
-    for server in servers {
-        let ports = server.client_ports();
-        for (client, _) in &server.clients {
-            for (port, at) in &ports {
-                match taken.entry((client, *port)) {
-                    Entry::Vacant(free) => {
-                        free.insert((server, at.clone()));
-                    }
-                    Entry::Occupied(first) => {
-                        let (other, first_at) = first.get();
-                        if std::ptr::eq(*other, server) || tunnelled(other) && tunnelled(server) {
-                            continue;
-                        }
-                        findings.push(
-                            Diagnostic::error(
-                                at.clone(),
-                                Invalid::new(
-                                    format!("two servers on port {port} of their client {client}"),
-                                    "taken in the client",
-                                    "a client reaches each server on a port of its own, the same \
-                                     as in the server",
-                                    "write another port for one of the servers",
-                                ),
-                            )
-                            .related(first_at.clone(), "the other server"),
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn distinct_client_tags(servers: &[ServerDraft], findings: Findings) {
-    clashes(
-        servers.iter().filter_map(|server| {
-            let (tag, at) = server.client_tag.known()?;
-            Some((tag.clone(), at.clone()))
-        }),
-        |tag| {
-            Invalid::new(
-                format!("two servers with the client tag {tag}"),
-                "the same tag",
-                "each server has clients of its own; a qube may be a client of several",
-                "leave `client-tag` out, and name the clients of each server in `clients`",
-            )
-        },
-        findings,
-    );
-}
-
-/// A server that carries the tag of another's clients would be one of them.
-fn tags_of_other_clients(servers: &[ServerDraft], findings: Findings) {
-    for (number, server) in servers.iter().enumerate() {
-        for (tag, at) in &server.tags {
-            let other = servers.iter().enumerate().find_map(|(other, of)| {
-                let (client_tag, client_at) = of.client_tag.known()?;
-                (other != number && client_tag == tag).then_some(client_at)
-            });
-            if let Some(client_at) = other {
-                findings.push(
-                    Diagnostic::error(
-                        at.clone(),
-                        Invalid::new(
-                            format!("the client tag {tag} on a server"),
-                            "the tag of another server's clients",
-                            "an agent's qube is given no way into another one",
-                            "leave it out",
-                        ),
-                    )
-                    .related(client_at.clone(), "the other server"),
-                );
-            }
-        }
-    }
-}
-
-fn clients_and_servers(servers: &[ServerDraft], findings: Findings) {
-    let names: HashMap<&QubeName, (usize, &Place)> = servers
-        .iter()
-        .enumerate()
-        .filter_map(|(number, server)| {
-            let (name, at) = server.name.known()?;
-            Some((name.as_qube(), (number, at)))
-        })
-        .collect();
-    for server in servers {
-        for (client, at) in &server.clients {
-            if let Some((_, name_at)) = names.get(client.as_qube()) {
-                findings.push(
-                    Diagnostic::error(
-                        at.clone(),
-                        Invalid::new(
-                            format!("{client} is a server, and a client"),
-                            "a server",
-                            "an agent's qube is given no way into another one",
-                            "leave it out of `clients`",
-                        ),
-                    )
-                    .related((*name_at).clone(), "the server"),
-                );
-            }
-        }
-    }
-    let uses = servers.iter().enumerate().flat_map(|(number, server)| {
-        let netvm = server
-            .netvm
-            .known()
-            .and_then(|(netvm, at)| Some((netvm.0.as_ref()?, at, "netvm")));
-        let template = server
-            .template
-            .known()
-            .map(|(template, at)| (template, at, "template"));
-        [netvm, template]
-            .into_iter()
-            .flatten()
-            .map(move |found| (number, found))
-    });
-    for (number, (used, at, role)) in uses {
-        let other = names.get(used).filter(|(other, _)| *other != number);
-        if let Some((_, name_at)) = other {
-            findings.push(
-                Diagnostic::error(
-                    at.clone(),
-                    Invalid::new(
-                        format!("the server {used} as the {role} of another"),
-                        "a server",
-                        format!("an agent's qube is no {role}"),
-                        format!("write another {role}"),
-                    ),
-                )
-                .related((*name_at).clone(), "the server"),
-            );
-        }
-    }
-}
-
-/// A finding at each place whose value was there before.
-fn clashes<T: Eq + Hash>(
-    items: impl Iterator<Item = Item<T>>,
-    what: impl Fn(&T) -> Invalid,
-    findings: Findings,
-) {
-    clashes_between(items.map(|item| [item]), what, findings);
-}
-
-/// The same, where only items of different groups can clash.
-fn clashes_between<T: Eq + Hash, G: IntoIterator<Item = Item<T>>>(
-    groups: impl Iterator<Item = G>,
-    what: impl Fn(&T) -> Invalid,
-    findings: Findings,
-) {
-    let mut seen: HashMap<T, (usize, Place)> = HashMap::new();
-    for (number, group) in groups.enumerate() {
-        for (value, at) in group {
-            match seen.entry(value) {
-                Entry::Vacant(free) => {
-                    free.insert((number, at));
-                }
-                Entry::Occupied(taken) if taken.get().0 != number => findings.push(
-                    Diagnostic::error(at, what(taken.key()))
-                        .related(taken.get().1.clone(), "the first one"),
-                ),
-                Entry::Occupied(_) => {}
-            }
-        }
-    }
 }

@@ -2,14 +2,18 @@
 
 //! The extra settings of OpenClaw, from TOML to JSON, and which of them a person must insist on.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value as Json};
 
-use super::decode::{Item, ServerDraft, SettingPath};
+use super::draft::ServerDraft;
+use super::findings::{Findings, Reported};
+use super::setting::{Item, SettingPath};
 use super::tree::{Node, Table, Value};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{self, Diagnostic, Place};
 use crate::model::{ExtraSettings, Invalid, nearest};
-use crate::openclaw;
 use crate::openclaw::safety::{self, Objection, Path, Step};
+use crate::openclaw::{self, Basis};
 
 /// Beyond it, a number is another one in JavaScript.
 const LARGEST: i64 = (1 << 53) - 1;
@@ -17,35 +21,39 @@ const LARGEST: i64 = (1 << 53) - 1;
 const DEEPEST: usize = 32;
 const LONGEST_KEY: usize = 200;
 
-/// Checks the extra settings of a server, and fills them in.
-pub(super) fn check(server: &mut ServerDraft, findings: &mut Vec<Diagnostic>) {
-    // Where another key of the server is in error, what the formula would set is not known.
-    let managed = server.clone().finish();
-    let managed = managed.map(|server| openclaw::managed(&server));
+/// Checks the extra settings of a server against what the formula sets by itself, where `basis`
+/// says what that follows from.
+pub(super) fn check(
+    server: &ServerDraft,
+    basis: Option<&Basis>,
+    findings: &mut Findings,
+) -> Result<ExtraSettings, Reported> {
+    let managed = basis.map(openclaw::managed);
+    let table = server.openclaw();
     let mut walk = Walk {
         managed: managed.as_ref().unwrap_or(&Json::Null),
         path: Path::default(),
         objections: Vec::new(),
+        refused: Ok(()),
         findings,
     };
-    let settings = server.openclaw.as_ref().map(|table| walk.table(table));
-    let settings = Json::Object(settings.unwrap_or_default());
-    let mut objections = walk.objections;
+    let settings = table.map(|table| walk.table(table)).unwrap_or_default();
+    let (mut objections, mut refused) = (walk.objections, walk.refused);
     for objection in safety::object_to_groups(&settings) {
-        let at = server
-            .openclaw
-            .as_ref()
-            .and_then(|table| place_of(table, &objection.to));
+        let at = table.and_then(|table| place_of(table, &objection.to));
         objections.extend(at.map(|at| (objection, at)));
     }
-    let names = decide(objections, &server.override_safety, findings);
+    let names = decide(objections, server.overrides(), &mut refused, findings);
     if managed.is_some() {
-        used_overrides(&names, &server.override_safety, findings);
+        used_overrides(&names, server.overrides(), findings);
     }
-    server.extra = match settings {
-        Json::Object(settings) => ExtraSettings::checked(settings),
-        _ => ExtraSettings::default(),
-    };
+    refused?;
+    server
+        .openclaw
+        .value
+        .as_ref()
+        .map_err(|reported| *reported)?;
+    Ok(ExtraSettings::checked(settings))
 }
 
 /// The place of the name that a path of names ends with.
@@ -63,29 +71,34 @@ fn place_of(table: &Table, path: &Path) -> Option<Place> {
 fn decide(
     objections: Vec<(Objection, Place)>,
     overrides: &[Item<SettingPath>],
-    findings: &mut Vec<Diagnostic>,
-) -> Vec<String> {
-    let mut names = Vec::new();
+    refused: &mut Result<(), Reported>,
+    findings: &mut Findings,
+) -> HashSet<String> {
+    let overrides: HashMap<_, _> = overrides
+        .iter()
+        .map(|(path, at)| (path.0.as_str(), at))
+        .collect();
+    let mut names = HashSet::new();
     for (objection, at) in objections {
         let name = objection.to.to_string();
         if names.contains(&name) {
             continue;
         }
-        let insisted = overrides.iter().find(|(path, _)| path.0 == name);
-        findings.push(match insisted {
-            Some((_, insisted_at)) => Diagnostic::warning(
-                insisted_at.clone(),
-                Invalid::new(
-                    format!("the safety of `{name}` is overridden"),
-                    objection.label,
-                    objection.rule,
-                    "leave it out, unless you know what it does",
-                ),
-            )
-            .related(at, "the setting"),
-            None => Diagnostic::error(
-                at,
-                Invalid::new(
+        match overrides.get(name.as_str()) {
+            Some(insisted_at) => findings.push(
+                Diagnostic::warning(
+                    (*insisted_at).clone(),
+                    Invalid::new(
+                        format!("the safety of `{name}` is overridden"),
+                        objection.label,
+                        objection.rule,
+                        "leave it out, unless you know what it does",
+                    ),
+                )
+                .related(at, "the setting"),
+            ),
+            None => {
+                let what = Invalid::new(
                     format!("`{name}` is refused as an extra setting"),
                     objection.label,
                     objection.rule,
@@ -95,38 +108,45 @@ fn decide(
                         objection.instead.unwrap_or("leave it out"),
                         toml_string(&name)
                     ),
-                ),
-            ),
-        });
-        names.push(name);
+                );
+                *refused = Err(findings.error(&at, what));
+            }
+        }
+        names.insert(name);
     }
     names
 }
 
 /// Insisting on what is not refused is an error.
 fn used_overrides(
-    refused: &[String],
+    refused: &HashSet<String>,
     overrides: &[Item<SettingPath>],
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) {
+    // The nearest name is looked for among all of them.
+    let mut left = diagnostic::MOST_SHOWN;
     for (path, at) in overrides {
         if refused.contains(&path.0) {
             continue;
         }
         let known = refused.iter().map(String::as_str);
-        findings.push(Diagnostic::error(
-            at.clone(),
-            Invalid::new(
-                format!("{} overrides nothing", toml_string(&path.0)),
-                "no such refused setting",
-                "each item of `override-safety` names one of the server's extra settings that is \
-                 refused without it",
-                match nearest(&path.0, known) {
-                    Some(name) => format!("write {}", toml_string(name)),
-                    None => "leave it out".to_owned(),
-                },
-            ),
-        ));
+        left = left.saturating_sub(1);
+        let name = if left > 0 {
+            nearest(&path.0, known)
+        } else {
+            None
+        };
+        let what = Invalid::new(
+            format!("{} overrides nothing", toml_string(&path.0)),
+            "no such refused setting",
+            "each item of `override-safety` names one of the server's extra settings that is \
+             refused without it",
+            match name {
+                Some(name) => format!("write {}", toml_string(name)),
+                None => "leave it out".to_owned(),
+            },
+        );
+        findings.error(at, what);
     }
 }
 
@@ -144,7 +164,9 @@ struct Walk<'a> {
     managed: &'a Json,
     path: Path,
     objections: Vec<(Objection, Place)>,
-    findings: &'a mut Vec<Diagnostic>,
+    /// Whether anything was refused whatever a person insists on.
+    refused: Result<(), Reported>,
+    findings: &'a mut Findings,
 }
 
 impl Walk<'_> {
@@ -165,8 +187,7 @@ impl Walk<'_> {
             if self.path.0.is_empty()
                 && let Some(what) = safety::refuse_part(&key.name)
             {
-                self.findings
-                    .push(Diagnostic::error(key.place.clone(), what));
+                self.refuse(&key.place, what);
                 continue;
             }
             let step = Step::Key(key.name.clone());
@@ -203,8 +224,7 @@ impl Walk<'_> {
     /// The value of a table's entry. `at` is its name's place.
     fn setting(&mut self, node: &Node, at: &Place) -> Option<Json> {
         if let Some(what) = safety::refuse_unknown(&self.path) {
-            self.findings.push(Diagnostic::error(at.clone(), what));
-            return None;
+            return self.refuse(at, what);
         }
         if let Value::Table(table) = &node.value
             && !table.entries.is_empty()
@@ -306,7 +326,7 @@ impl Walk<'_> {
     }
 
     fn refuse(&mut self, at: &Place, what: Invalid) -> Option<Json> {
-        self.findings.push(Diagnostic::error(at.clone(), what));
+        self.refused = Err(self.findings.error(at, what));
         None
     }
 
@@ -318,9 +338,7 @@ impl Walk<'_> {
         rule: String,
         fix: &str,
     ) -> Option<Json> {
-        let what = Invalid::new(problem, label, rule, fix);
-        self.findings.push(Diagnostic::error(at.clone(), what));
-        None
+        self.refuse(at, Invalid::new(problem, label, rule, fix))
     }
 }
 

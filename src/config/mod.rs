@@ -2,21 +2,30 @@
 
 //! From what a person wrote, a file or options or both, to a validated [`Deployment`].
 //!
-//! `tree` keeps every value with its place; `decode` turns values into types and names what
-//! is unknown; `check` looks at what the values mean together, `extra` at OpenClaw's own
-//! settings. All findings of a run come out
-//! at once.
+//! `tree` keeps every value with its place, and `options` makes the same of the command line;
+//! `keys` says which keys there are, and `setting` how a value of each type is read; `decode` looks
+//! keys up, and `draft` has what came of all of them. `check` looks at what the settings of one
+//! server mean together, `extra` at OpenClaw's own settings, `between` at several servers. All
+//! `findings` of a run come out at once.
 
+mod between;
 mod check;
 mod decode;
+mod draft;
 mod extra;
+mod findings;
+pub(crate) mod keys;
 #[cfg(test)]
 mod messages;
 pub mod options;
+#[cfg(test)]
+mod page;
+mod setting;
 mod tree;
 
-use crate::diagnostic::{Diagnostic, Severity, SourceId, Sources};
+use crate::diagnostic::{Diagnostic, Sources};
 use crate::model::Deployment;
+use findings::{Findings, Reported};
 use options::Options;
 
 /// What a run is given.
@@ -42,33 +51,28 @@ pub struct Outcome {
 /// Reads the input.
 pub fn read(input: &Input) -> Outcome {
     let mut sources = Sources::default();
-    let mut diagnostics = Vec::new();
-
-    let file = input
-        .file
-        .as_ref()
-        .map(|(name, text)| tree::from_toml(sources.add(name, text), text, &mut diagnostics));
-    let mut deployment = None;
-    if !has_error(&diagnostics) {
-        let (line, option_nodes) = input.options.nodes();
-        let line: SourceId = sources.add("<command line>", &line);
-        let option_nodes = option_nodes(line);
-        let mut draft = decode::decode(file.as_ref(), &option_nodes, line, &mut diagnostics);
-        check::check(&mut draft, &mut diagnostics);
-        if !has_error(&diagnostics) {
-            deployment = draft.finish();
-            debug_assert!(deployment.is_some(), "a draft without errors is complete");
-        }
-    }
+    let mut findings = Findings::default();
+    let deployment = deployment(input, &mut sources, &mut findings);
     Outcome {
+        // An error that spoils no value is an error all the same.
+        deployment: findings.in_order().and(deployment).ok(),
         sources,
-        diagnostics,
-        deployment,
+        diagnostics: findings.into_vec(),
     }
 }
 
-fn has_error(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
+fn deployment(
+    input: &Input,
+    sources: &mut Sources,
+    findings: &mut Findings,
+) -> Result<Deployment, Reported> {
+    let file = input.file.as_ref();
+    let file = file.map(|(name, text)| tree::from_toml(sources.add(name, text), text, findings));
+    findings.in_order()?;
+    let options = input.options.tables(sources);
+    let draft = draft::read(file.as_ref(), &options, findings);
+    let made = draft.servers.iter();
+    let made = made.map(|server| check::check(server, findings)).collect();
+    between::check(&draft.servers, findings);
+    draft.finish(made)
 }

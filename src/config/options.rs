@@ -3,259 +3,202 @@
 //! One server, described by options. Each option stands for one key of the file; its text is
 //! checked by the same code, and findings point into the command line.
 
-use clap::Args;
+use std::ops::Range;
 
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use super::keys::{ALL, AnyKey, InTable};
+use super::setting::Kind;
 use super::tree::{Key, Node, Table, Value};
-use crate::diagnostic::{Place, SourceId};
+use crate::diagnostic::{Place, SourceId, Sources};
 
-/// The options that describe a server, by the names of the words in the seed's commands.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Server (each option overrides its key in the file)")]
-pub struct Options {
-    /// The qube that runs OpenClaw [default: openclaw-vm]
-    #[arg(long, value_name = "NAME")]
-    pub vm: Option<String>,
-    /// standalone or app [default: standalone]
-    #[arg(long, value_name = "CLASS")]
-    pub class: Option<String>,
-    /// The template [default: debian-13-xfce; fedora-42-xfce for an app qube]
-    #[arg(long, value_name = "NAME")]
-    pub template: Option<String>,
-    /// debian or fedora [default: read off the template's name]
-    #[arg(long, value_name = "FAMILY")]
-    pub os: Option<String>,
-    /// The label [default: orange]
-    #[arg(long, value_name = "COLOUR")]
-    pub label: Option<String>,
-    /// The qube that gives it network, or none [default: sys-firewall; sys-net in network mode]
-    #[arg(long, value_name = "NAME")]
-    pub netvm: Option<String>,
-    /// A fixed IPv4 address, needed in network mode
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip: Option<String>,
-    /// true or false: whether it starts with the machine [default: true]
-    #[arg(long, value_name = "BOOLEAN")]
-    pub autostart: Option<String>,
-    /// MiB of memory at start [default: 2000; 4000 with ollama]
-    #[arg(long, value_name = "MIB")]
-    pub memory: Option<String>,
-    /// MiB of memory at most [default: 4000; 12000 with ollama]
-    #[arg(long, value_name = "MIB")]
-    pub max_memory: Option<String>,
-    /// tunnel or network [default: tunnel]
-    #[arg(long, value_name = "MODE")]
-    pub mode: Option<String>,
-    /// A model provider; repeat it, or separate by commas, for several [default: cursor]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub provider: Vec<String>,
-    /// The model, as MODEL or PROVIDER/MODEL [default: the provider's]
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
-    /// The cursor proxy's port [default: 32125]
-    #[arg(long, value_name = "PORT")]
-    pub proxy_port: Option<String>,
-    /// The gateway's port [default: 18789]
-    #[arg(long, value_name = "PORT")]
-    pub gateway_port: Option<String>,
-    /// A qube that may use the server; repeat it, or separate by commas, for several
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub client: Vec<String>,
-    /// The tag that makes a qube a client [default: openclaw-client]
-    #[arg(long, value_name = "TAG")]
-    pub client_tag: Option<String>,
-    /// One more tag for the server; repeat it, or separate by commas, for several
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
-    pub tag: Vec<String>,
-    /// off, ask or allow: shells, commands and files from clients in the server [default: off]
-    #[arg(long, value_name = "SETTING")]
-    pub inter_qube: Option<String>,
-    /// off, ask or allow: the same from the server in its clients; dangerous [default: off]
-    #[arg(long, value_name = "SETTING")]
-    pub inter_qube_to_clients: Option<String>,
-    /// true or false: whether a connection to dom0's tunnel starts the qube [default: false]
-    #[arg(long, value_name = "BOOLEAN")]
-    pub start_on_connect: Option<String>,
-    /// A range of addresses that network mode opens the ports to; repeat it, or separate by commas,
-    /// for several [default: private ones]
-    #[arg(long, value_name = "RANGE", value_delimiter = ',')]
-    pub allow_from: Vec<String>,
-    /// off, clients or network: who reaches the cursor proxy, which obeys any web page [default: off]
-    #[arg(long, value_name = "SETTING")]
-    pub expose_proxy: Option<String>,
-    /// true or false: whether network mode serves https, with a certificate made in the qube
-    /// [default: false]
-    #[arg(long, value_name = "BOOLEAN")]
-    pub tls: Option<String>,
-    /// The packages' version [default: this tool's]
-    #[arg(long, value_name = "VERSION", help_heading = "Packages")]
-    pub package_version: Option<String>,
-    /// The packages' release; raise it with each change [default: 1]
-    #[arg(long, value_name = "NUMBER", help_heading = "Packages")]
-    pub release: Option<String>,
+/// The options that describe a server and its packages, those of `keys::ALL`.
+#[derive(Clone, Debug, Default)]
+pub struct Options(Vec<Given>);
+
+/// An option that was given.
+#[derive(Clone, Debug)]
+struct Given {
+    key: &'static AnyKey,
+    /// Its name, which may be a former one of its key.
+    flag: &'static str,
+    /// Its values, one at least.
+    values: Vec<String>,
 }
 
-/// Options as the tables that they stand for.
-#[derive(Debug, Default)]
-pub(super) struct OptionNodes {
+/// The names of a key's option: today's, and those that the key had before.
+fn flags(key: &AnyKey) -> impl Iterator<Item = &'static str> {
+    let entry = key.entry;
+    let option = entry.option.as_ref();
+    option.into_iter().flat_map(|option| {
+        let former = entry.former.iter().copied();
+        std::iter::once(option.flag).chain(former)
+    })
+}
+
+impl Args for Options {
+    fn augment_args(mut command: Command) -> Command {
+        for key in ALL {
+            let Some(option) = &key.entry.option else {
+                continue;
+            };
+            for flag in flags(key) {
+                let mut arg = Arg::new(flag)
+                    .long(flag)
+                    .value_name(option.value)
+                    .help(option.help)
+                    .help_heading(match key.entry.section.table() {
+                        InTable::Package => "Packages",
+                        _ => "Server (each option overrides its key in the file)",
+                    })
+                    .hide(flag != option.flag);
+                if is_list(key) {
+                    arg = arg.action(ArgAction::Append).value_delimiter(',');
+                }
+                command = command.arg(arg);
+            }
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Options {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |key: &'static AnyKey| {
+            flags(key).filter_map(move |flag| {
+                let values = matches.get_many::<String>(flag)?.cloned().collect();
+                Some(Given { key, flag, values })
+            })
+        };
+        Ok(Options(ALL.iter().flat_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn is_list(key: &AnyKey) -> bool {
+    matches!(key.kind, Kind::List(_) | Kind::OneOrList(_))
+}
+
+/// Options as the tables that they stand for, with the command line that has them.
+#[derive(Debug)]
+pub(super) struct OptionTables {
+    /// The command line's source.
+    pub line: SourceId,
+    pub package: Table,
     pub server: Table,
     pub ports: Table,
-    pub package: Table,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Integer,
-    Boolean,
-    BooleanOrText,
-    List,
 }
 
 impl Options {
-    /// The command line that these options stand for, and what makes their nodes once the line
-    /// has its id.
-    pub(super) fn nodes(&self) -> (String, impl FnOnce(SourceId) -> OptionNodes) {
-        use Kind::{Boolean, BooleanOrText, Integer, List, Text};
-        let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
-        let server = [
-            ("name", "--vm", Text, one(&self.vm)),
-            ("class", "--class", Text, one(&self.class)),
-            ("template", "--template", Text, one(&self.template)),
-            ("os", "--os", Text, one(&self.os)),
-            ("label", "--label", Text, one(&self.label)),
-            ("netvm", "--netvm", Text, one(&self.netvm)),
-            ("ip", "--ip", Text, one(&self.ip)),
-            ("autostart", "--autostart", Boolean, one(&self.autostart)),
-            ("memory", "--memory", Integer, one(&self.memory)),
-            ("max-memory", "--max-memory", Integer, one(&self.max_memory)),
-            ("mode", "--mode", Text, one(&self.mode)),
-            ("provider", "--provider", List, self.provider.clone()),
-            ("model", "--model", Text, one(&self.model)),
-            ("clients", "--client", List, self.client.clone()),
-            ("client-tag", "--client-tag", Text, one(&self.client_tag)),
-            ("tags", "--tag", List, self.tag.clone()),
-            ("inter-qube", "--inter-qube", Text, one(&self.inter_qube)),
-            (
-                "inter-qube-to-clients",
-                "--inter-qube-to-clients",
-                Text,
-                one(&self.inter_qube_to_clients),
-            ),
-            (
-                "start-on-connect",
-                "--start-on-connect",
-                Boolean,
-                one(&self.start_on_connect),
-            ),
-            ("allow-from", "--allow-from", List, self.allow_from.clone()),
-            (
-                "expose-proxy",
-                "--expose-proxy",
-                BooleanOrText,
-                one(&self.expose_proxy),
-            ),
-            ("tls", "--tls", Boolean, one(&self.tls)),
-        ];
-        let ports = [
-            ("proxy", "--proxy-port", Integer, one(&self.proxy_port)),
-            (
-                "gateway",
-                "--gateway-port",
-                Integer,
-                one(&self.gateway_port),
-            ),
-        ];
-        let package = [
-            (
-                "version",
-                "--package-version",
-                Text,
-                one(&self.package_version),
-            ),
-            ("release", "--release", Integer, one(&self.release)),
-        ];
-
+    /// The tables that these options stand for; `sources` gets the command line.
+    pub(super) fn tables(&self, sources: &mut Sources) -> OptionTables {
         let mut line = String::new();
-        let mut write = |options: &[(&'static str, &'static str, Kind, Vec<String>)]| {
-            let mut written = Vec::new();
-            for (key, flag, kind, values) in options {
-                let mut items = Vec::new();
-                let from = line.len() + usize::from(!line.is_empty());
-                for value in values {
-                    if !line.is_empty() {
-                        line.push(' ');
-                    }
-                    line.push_str(flag);
-                    line.push(' ');
-                    let start = line.len();
-                    line.push_str(value);
-                    items.push((value.clone(), start..line.len()));
-                }
-                if !items.is_empty() {
-                    written.push((*key, *kind, from..line.len(), items));
-                }
-            }
-            written
+        let written: Vec<_> = self.0.iter().map(|it| it.write(&mut line)).collect();
+        let line = sources.add("<command line>", &line);
+        let table = |table: InTable| Table {
+            entries: self
+                .0
+                .iter()
+                .zip(&written)
+                .filter(|(given, _)| given.key.entry.section.table() == table)
+                .map(|(given, spans)| given.entry(line, spans))
+                .collect(),
         };
-        let (server, ports, package) = (write(&server), write(&ports), write(&package));
+        OptionTables {
+            line,
+            package: table(InTable::Package),
+            server: table(InTable::Server),
+            ports: table(InTable::Ports),
+        }
+    }
+}
 
-        let nodes = move |source: SourceId| {
-            let table = |written: Vec<(&str, Kind, _, Vec<(String, _)>)>| Table {
-                entries: written
-                    .into_iter()
-                    .map(|(key, kind, whole, mut items)| {
-                        let at = |span| Place { source, span };
-                        let key = Key {
-                            name: key.to_owned(),
-                            place: at(whole),
-                        };
-                        let node = if let Kind::List = kind {
-                            Node {
-                                place: key.place.clone(),
-                                value: Value::Array(
-                                    items
-                                        .into_iter()
-                                        .map(|(text, span)| Node {
-                                            value: Value::Text(text),
-                                            place: at(span),
-                                        })
-                                        .collect(),
-                                ),
-                            }
-                        } else {
-                            let (text, span) = items.swap_remove(0);
-                            Node {
-                                value: scalar(kind, text),
-                                place: at(span),
-                            }
-                        };
-                        (key, node)
-                    })
-                    .collect(),
-            };
-            OptionNodes {
-                server: table(server),
-                ports: table(ports),
-                package: table(package),
+/// Where an option and its values stand in the command line.
+struct Spans {
+    whole: Range<usize>,
+    values: Vec<Range<usize>>,
+}
+
+impl Given {
+    /// Writes the option to the end of a command line.
+    fn write(&self, line: &mut String) -> Spans {
+        let from = line.len() + usize::from(!line.is_empty());
+        let mut values = Vec::new();
+        for value in &self.values {
+            if !line.is_empty() {
+                line.push(' ');
             }
+            line.push_str("--");
+            line.push_str(self.flag);
+            line.push(' ');
+            let start = line.len();
+            line.push_str(value);
+            values.push(start..line.len());
+        }
+        Spans {
+            whole: from..line.len(),
+            values,
+        }
+    }
+
+    /// The entry of a table that it stands for.
+    fn entry(&self, source: SourceId, spans: &Spans) -> (Key, Node) {
+        let at = |span: &Range<usize>| Place {
+            source,
+            span: span.clone(),
         };
-        (line, nodes)
+        let entry = self.key.entry;
+        let is_former = entry.former.contains(&self.flag);
+        let key = Key {
+            name: if is_former { self.flag } else { entry.name }.to_owned(),
+            place: at(&spans.whole),
+        };
+        let mut values = self
+            .values
+            .iter()
+            .zip(&spans.values)
+            .map(|(text, span)| Node {
+                value: scalar(self.key.kind, text),
+                place: at(span),
+            });
+        let node = match (is_list(self.key), values.next()) {
+            (false, Some(node)) => node,
+            (_, first) => Node {
+                place: key.place.clone(),
+                value: Value::Array(first.into_iter().chain(values).collect()),
+            },
+        };
+        (key, node)
     }
 }
 
 /// An option's text as the kind of value that its key takes; where it is none, the text stays
 /// text, which the decoder refuses at its place.
-fn scalar(kind: Kind, text: String) -> Value {
+fn scalar(kind: Kind, text: &str) -> Value {
+    let as_text = || Value::Text(text.to_owned());
     match kind {
-        Kind::Integer => match text.parse::<i64>() {
+        Kind::Integer { .. } => match text.parse::<i64>() {
             Ok(number) => Value::Integer(Some(number)),
-            Err(_) => Value::Text(text),
+            Err(_) => as_text(),
         },
-        Kind::Boolean | Kind::BooleanOrText => match text.as_str() {
+        Kind::Boolean | Kind::ChoiceOrBoolean(_) => match text {
             "true" => Value::Boolean(true),
             "false" => Value::Boolean(false),
-            _ => Value::Text(text),
+            _ => as_text(),
         },
-        Kind::Text | Kind::List => Value::Text(text),
+        Kind::Text
+        | Kind::Choice(_)
+        | Kind::List(_)
+        | Kind::OneOrList(_)
+        | Kind::Ports
+        | Kind::Table => as_text(),
     }
 }

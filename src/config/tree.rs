@@ -5,7 +5,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Diagnostic, Place, SourceId};
+use super::findings::Findings;
+use crate::diagnostic::{Place, SourceId};
 use crate::model::Invalid;
 
 /// A value and where it stands.
@@ -66,7 +67,7 @@ impl Table {
 }
 
 /// Parses a file. Each fault of its syntax is one finding.
-pub(super) fn from_toml(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Table {
+pub(super) fn from_toml(source: SourceId, text: &str, findings: &mut Findings) -> Table {
     let (root, errors) = DeTable::parse_recoverable(text);
     // One slip can unsettle the parser for the rest of its line: one finding a place is enough.
     let mut last_end = None;
@@ -79,15 +80,13 @@ pub(super) fn from_toml(source: SourceId, text: &str, diagnostics: &mut Vec<Diag
             .find('\n')
             .map_or(text.len(), |offset| span.start + offset);
         last_end = Some(line_end.max(span.end));
-        diagnostics.push(Diagnostic::error(
-            Place { source, span },
-            Invalid::new(
-                "this is not TOML",
-                error.message().lines().next().unwrap_or("unexpected"),
-                "a configuration is a TOML file (https://toml.io)",
-                "see the files in examples/, or let `openclaw-formula init` write one",
-            ),
-        ));
+        let what = Invalid::new(
+            "this is not TOML",
+            error.message().lines().next().unwrap_or("unexpected"),
+            "a configuration is a TOML file (https://toml.io)",
+            "see the files in examples/, or let `openclaw-formula init` write one",
+        );
+        findings.error(&Place { source, span }, what);
     }
     table(source, root.get_ref())
 }

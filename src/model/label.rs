@@ -23,7 +23,6 @@ pub enum Label {
 
 choice!(
     Label, "a label",
-    "`red`, `orange`, `yellow`, `green`, `gray`, `blue`, `purple` or `black`",
     {
         "red" => Label::Red,
         "orange" => Label::Orange,
@@ -38,15 +37,6 @@ choice!(
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Label::Red => "red",
-            Label::Orange => "orange",
-            Label::Yellow => "yellow",
-            Label::Green => "green",
-            Label::Gray => "gray",
-            Label::Blue => "blue",
-            Label::Purple => "purple",
-            Label::Black => "black",
-        })
+        f.write_str(self.word())
     }
 }

@@ -33,7 +33,11 @@ impl Memory {
     }
 
     /// A checked pair.
-    pub fn new(initial: u32, max: u32) -> Result<Self, Invalid> {
+    ///
+    /// # Errors
+    /// If the qube would start with more than it may grow to.
+    pub fn new(initial: InitialMemory, max: MaxMemory) -> Result<Self, Invalid> {
+        let (InitialMemory(initial), MaxMemory(max)) = (initial, max);
         if initial > max {
             return Err(Invalid::new(
                 format!("memory {initial} is more than max-memory {max}"),
@@ -45,6 +49,20 @@ impl Memory {
         Ok(Memory { initial, max })
     }
 
+    /// This memory as a default: where a person said one number, the other follows it.
+    pub fn fit(
+        self,
+        initial: Option<InitialMemory>,
+        max: Option<MaxMemory>,
+    ) -> (InitialMemory, MaxMemory) {
+        let most = max.map_or(u32::MAX, |max| max.0);
+        let least = initial.map_or(0, |initial| initial.0);
+        (
+            initial.unwrap_or(InitialMemory(self.initial.min(most))),
+            max.unwrap_or(MaxMemory(self.max.max(least))),
+        )
+    }
+
     /// MiB at start.
     pub fn initial(self) -> u32 {
         self.initial
@@ -53,26 +71,6 @@ impl Memory {
     /// MiB at most.
     pub fn max(self) -> u32 {
         self.max
-    }
-
-    /// Checks a number of MiB to start with.
-    pub fn check_initial(value: i64) -> Result<u32, Invalid> {
-        Self::check(
-            "memory",
-            value,
-            Self::LEAST_INITIAL,
-            "a qube needs as much to start",
-        )
-    }
-
-    /// Checks a number of MiB to grow to.
-    pub fn check_max(value: i64) -> Result<u32, Invalid> {
-        Self::check(
-            "max-memory",
-            value,
-            Self::LEAST_MAX,
-            "the gateway alone peaks at 1.1 GiB while idle",
-        )
     }
 
     fn check(key: &str, value: i64, least: u32, why: &str) -> Result<u32, Invalid> {
@@ -94,5 +92,34 @@ impl Memory {
                     ),
                 )
             })
+    }
+}
+
+/// What a qube starts with, in MiB: [`Memory::LEAST_INITIAL`] to [`Memory::MOST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InitialMemory(u32);
+
+impl InitialMemory {
+    /// Checks a number.
+    pub fn new(value: i64) -> Result<Self, Invalid> {
+        const WHY: &str = "a qube needs as much to start";
+        Memory::check("memory", value, Memory::LEAST_INITIAL, WHY).map(InitialMemory)
+    }
+}
+
+/// What a qube grows to, in MiB: [`Memory::LEAST_MAX`] to [`Memory::MOST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxMemory(u32);
+
+impl MaxMemory {
+    /// Checks a number.
+    pub fn new(value: i64) -> Result<Self, Invalid> {
+        const WHY: &str = "the gateway alone peaks at 1.1 GiB while idle";
+        Memory::check("max-memory", value, Memory::LEAST_MAX, WHY).map(MaxMemory)
+    }
+
+    /// The number.
+    pub fn mib(self) -> u32 {
+        self.0
     }
 }

@@ -22,14 +22,14 @@ use serde::Serialize;
 pub use address::Address;
 pub use extra::ExtraSettings;
 pub use label::Label;
-pub use memory::Memory;
+pub use memory::{InitialMemory, MaxMemory, Memory};
 pub use name::{ManagedQube, QubeName, Tag};
-pub use network::{Network, Sources};
+pub use network::{Covered, Network, NotSources, Sources};
 pub use package::{PackageVersion, Release, Version};
 pub use port::{Port, Ports};
 pub use selection::{ModelRef, ProviderRef, ProviderSet};
 pub use text::Invalid;
-pub(crate) use text::{choice, nearest, pick};
+pub(crate) use text::{choice, nearest, pick, row};
 pub use token::FixedToken;
 
 mod token;
@@ -62,7 +62,7 @@ impl Class {
     }
 }
 
-choice!(Class, "a class", "`standalone` or `app`", {
+choice!(Class, "a class", {
     "standalone" => Class::Standalone,
     "app" => Class::App,
 });
@@ -100,10 +100,34 @@ pub fn release_of(template: &QubeName) -> Option<u32> {
         .find_map(|part| part.parse().ok())
 }
 
-choice!(Os, "a distribution family", "`debian` or `fedora`", {
+choice!(Os, "a distribution family", {
     "debian" => Os::Debian,
     "fedora" => Os::Fedora,
 });
+
+/// Which of the two ways a server is reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModeName {
+    /// [`Mode::Tunnel`].
+    Tunnel,
+    /// [`Mode::Network`].
+    Network,
+}
+
+choice!(ModeName, "a mode", {
+    "tunnel" => ModeName::Tunnel,
+    "network" => ModeName::Network,
+});
+
+impl ModeName {
+    /// The qube that gives a server network in this mode when nothing is said.
+    pub fn default_netvm(self) -> QubeName {
+        QubeName::known(match self {
+            ModeName::Tunnel => "sys-firewall",
+            ModeName::Network => "sys-net",
+        })
+    }
+}
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -130,14 +154,14 @@ pub enum Mode {
 impl Mode {
     /// Whether dom0 has tunnels to a server in this mode.
     pub fn is_tunnel(&self) -> bool {
-        matches!(self, Mode::Tunnel { .. })
+        self.name() == ModeName::Tunnel
     }
 
-    /// The word for it in a configuration.
-    pub fn word(&self) -> &'static str {
+    /// Which of the two it is.
+    pub fn name(&self) -> ModeName {
         match self {
-            Mode::Tunnel { .. } => "tunnel",
-            Mode::Network { .. } => "network",
+            Mode::Tunnel { .. } => ModeName::Tunnel,
+            Mode::Network { .. } => ModeName::Network,
         }
     }
 
@@ -183,18 +207,7 @@ pub enum InterQube {
     Allow,
 }
 
-impl InterQube {
-    /// The word for it in a configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            InterQube::Off => "off",
-            InterQube::Ask => "ask",
-            InterQube::Allow => "allow",
-        }
-    }
-}
-
-choice!(InterQube, "an inter-qube setting", "`off`, `ask` or `allow`", {
+choice!(InterQube, "an inter-qube setting", {
     "off" => InterQube::Off,
     "ask" => InterQube::Ask,
     "allow" => InterQube::Allow,
@@ -214,18 +227,7 @@ pub enum ExposeProxy {
     Network,
 }
 
-impl ExposeProxy {
-    /// The word for it in a configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            ExposeProxy::Off => "off",
-            ExposeProxy::Clients => "clients",
-            ExposeProxy::Network => "network",
-        }
-    }
-}
-
-choice!(ExposeProxy, "a setting of who reaches the proxy", "`off`, `clients` or `network`", {
+choice!(ExposeProxy, "a setting of who reaches the proxy", {
     "off" => ExposeProxy::Off,
     "clients" => ExposeProxy::Clients,
     "network" => ExposeProxy::Network,
@@ -295,7 +297,7 @@ impl Server {
             os: Os::of_template(&template).expect("the proposed template has a telling name"),
             template,
             label: Label::Orange,
-            netvm: Some(QubeName::known("sys-firewall")),
+            netvm: Some(ModeName::Tunnel.default_netvm()),
             autostart: true,
             memory: providers.memory(),
             mode: Mode::Tunnel {

@@ -165,16 +165,48 @@ impl FromStr for Network {
 #[serde(transparent)]
 pub struct Sources(Vec<Network>);
 
+/// Why ranges are no [`Sources`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSources {
+    /// There is none.
+    Empty,
+    /// These are in others: the first, and the rest.
+    Covered(Covered, Vec<Covered>),
+}
+
+/// A range that is in another one, each by its number in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// The one that is in the other.
+    pub inner: usize,
+    /// The other. Of two that are the same it is the first.
+    pub outer: usize,
+}
+
 impl Sources {
-    /// Ranges that a person named; `None` if there is none, or one is in another.
-    pub fn new(ranges: Vec<Network>) -> Option<Self> {
-        let apart = ranges.iter().enumerate().all(|(i, range)| {
-            ranges
-                .iter()
-                .enumerate()
-                .all(|(j, other)| i == j || !range.covers(*other))
+    /// Ranges that a person named.
+    ///
+    /// # Errors
+    /// If there is none, or some are in others.
+    pub fn new(ranges: Vec<Network>) -> Result<Self, NotSources> {
+        if ranges.is_empty() {
+            return Err(NotSources::Empty);
+        }
+        let outer = |inner: usize| {
+            let covers = |outer: &usize| {
+                let (outer, it) = (*outer, ranges[inner]);
+                outer != inner && ranges[outer].covers(it) && (ranges[outer] != it || outer < inner)
+            };
+            (0..ranges.len()).find(covers)
+        };
+        let mut covered = (0..ranges.len()).filter_map(|inner| {
+            let outer = outer(inner)?;
+            Some(Covered { inner, outer })
         });
-        (apart && !ranges.is_empty()).then_some(Sources(ranges))
+        match covered.next() {
+            Some(first) => Err(NotSources::Covered(first, covered.collect())),
+            None => Ok(Sources(ranges)),
+        }
     }
 
     /// What is allowed when nothing is said: the private range that the server's own address is
@@ -310,9 +342,17 @@ mod tests {
     #[test]
     fn sources_are_apart() {
         let sources = |texts: &[&str]| Sources::new(texts.iter().map(|text| range(text)).collect());
-        assert!(sources(&["192.168.1.0/24", "10.137.0.23"]).is_some());
-        assert!(sources(&[]).is_none());
-        assert!(sources(&["10.0.0.0/8", "10.0.0.0/8"]).is_none());
-        assert!(sources(&["10.137.0.23", "10.137.0.0/16"]).is_none());
+        let covered = |pairs: &[(usize, usize)]| {
+            let mut pairs = pairs.iter().map(|&(inner, outer)| Covered { inner, outer });
+            let first = pairs.next().unwrap();
+            Err(NotSources::Covered(first, pairs.collect()))
+        };
+        assert!(sources(&["192.168.1.0/24", "10.137.0.23"]).is_ok());
+        assert_eq!(sources(&[]), Err(NotSources::Empty));
+        assert_eq!(sources(&["10.0.0.0/8", "10.0.0.0/8"]), covered(&[(1, 0)]));
+        assert_eq!(
+            sources(&["10.137.0.23", "10.137.0.0/16", "10.0.0.0/8"]),
+            covered(&[(0, 1), (1, 2)])
+        );
     }
 }

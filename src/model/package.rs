@@ -71,11 +71,14 @@ impl FromStr for Version {
 pub struct Release(u32);
 
 impl Release {
+    /// The highest.
+    pub const MOST: u32 = 999_999;
+
     /// Checks a number.
     pub fn new(value: i64) -> Result<Self, Invalid> {
         u32::try_from(value)
             .ok()
-            .filter(|release| (1..=999_999).contains(release))
+            .filter(|release| (1..=Self::MOST).contains(release))
             .map(Release)
             .ok_or_else(|| {
                 Invalid::new(

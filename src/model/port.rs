@@ -12,6 +12,10 @@ use super::Invalid;
 pub struct Port(u16);
 
 impl Port {
+    /// The lowest: below are those of the system.
+    pub const LEAST: u16 = 1024;
+    /// The highest.
+    pub const MOST: u16 = u16::MAX;
     /// The port that Ollama listens on by default, in the qube only.
     pub const OLLAMA: Port = Port(11434);
     /// The port of the updates proxy that Qubes keeps on loopback in qubes and templates.
@@ -21,7 +25,7 @@ impl Port {
     pub fn new(value: i64) -> Result<Self, Invalid> {
         u16::try_from(value)
             .ok()
-            .filter(|port| *port >= 1024)
+            .filter(|port| *port >= Self::LEAST)
             .map(Port)
             .ok_or_else(|| {
                 Invalid::new(

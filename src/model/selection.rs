@@ -37,6 +37,12 @@ impl PartialEq for ProviderRef {
 
 impl Eq for ProviderRef {}
 
+impl std::hash::Hash for ProviderRef {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 impl fmt::Debug for ProviderRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
@@ -76,13 +82,31 @@ impl ProviderSet {
         ProviderSet(vec![provider])
     }
 
-    /// A set of several; `None` if there is none, or one is there twice.
-    pub fn new(providers: Vec<ProviderRef>) -> Option<Self> {
-        let distinct = providers
-            .iter()
-            .enumerate()
-            .all(|(i, provider)| !providers[..i].contains(provider));
-        (distinct && !providers.is_empty()).then_some(ProviderSet(providers))
+    /// A set of several.
+    ///
+    /// # Errors
+    /// If there is none, or one is there twice.
+    pub fn new(providers: Vec<ProviderRef>) -> Result<Self, Invalid> {
+        let invalid = |problem: String, label, fix| {
+            let rule = "a server has at least one provider; the first is the default one";
+            Invalid::new(problem, label, rule, fix)
+        };
+        if providers.is_empty() {
+            return Err(invalid(
+                "a server without a provider".to_owned(),
+                "empty",
+                "write provider = \"cursor\", or leave it out",
+            ));
+        }
+        let again = (1..providers.len()).find(|at| providers[..*at].contains(&providers[*at]));
+        match again {
+            None => Ok(ProviderSet(providers)),
+            Some(at) => Err(invalid(
+                format!("the provider {:?} twice", providers[at]),
+                "one of them again",
+                "leave one of them out",
+            )),
+        }
     }
 
     /// Every provider there is.

@@ -58,9 +58,31 @@ pub(crate) fn pick(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// Implements `FromStr` for a type that is a choice of words.
+/// Words in a row, as a sentence has them: "`off`, `ask` or `allow`".
+pub(crate) fn row(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Gives a type that is a choice of words these words: `WORDS`, `word` and `FromStr`.
 macro_rules! choice {
-    ($type:ty, $what:literal, $words:literal, { $($word:literal => $value:expr),+ $(,)? }) => {
+    ($type:ty, $what:literal, { $($word:literal => $value:path),+ $(,)? }) => {
+        impl $type {
+            /// The words for it in a configuration.
+            pub const WORDS: &[&str] = &[$($word),+];
+
+            /// The word for it in a configuration.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $($value => $word,)+
+                }
+            }
+        }
+
         impl std::str::FromStr for $type {
             type Err = $crate::model::Invalid;
 
@@ -70,8 +92,8 @@ macro_rules! choice {
                     _ => Err($crate::model::Invalid::new(
                         format!(concat!("\"{}\" is not ", $what), text.escape_debug()),
                         concat!("not ", $what),
-                        concat!("it is ", $words),
-                        $crate::model::pick(text, &[$($word),+]),
+                        format!("it is {}", $crate::model::row(Self::WORDS)),
+                        $crate::model::pick(text, Self::WORDS),
                     )),
                 }
             }

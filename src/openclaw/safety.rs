@@ -6,7 +6,7 @@
 //! parts that do no harm, [`settings`] what each setting in them means, and what is not named is
 //! refused. What a name or a value alone tells, such as a secret, is refused wherever it stands.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use super::path::{Path, Step};
 use super::rules::{self, Verdict};
@@ -121,8 +121,10 @@ pub fn object_to_table(path: &Path, managed: &Value) -> Option<Objection> {
 
 /// Objects to Telegram groups in which everybody may give the agent orders, since nobody is named:
 /// OpenClaw takes a group that is listed, and no list of people, for leave to all of its members.
-pub fn object_to_groups(settings: &Value) -> Vec<Objection> {
-    let telegram = &settings["channels"]["telegram"];
+pub fn object_to_groups(settings: &Map<String, Value>) -> Vec<Objection> {
+    let telegram = settings
+        .get("channels")
+        .map_or(&Value::Null, |channels| &channels["telegram"]);
     let names_people = |scope: &Value| {
         let lists = ["groupAllowFrom", "allowFrom"];
         lists.iter().any(|list| scope[*list].is_array())
@@ -499,7 +501,8 @@ mod tests {
     #[test]
     fn groups_need_somebody_named() {
         let open = |telegram: Value| {
-            let objections = object_to_groups(&json!({ "channels": { "telegram": telegram } }));
+            let settings = json!({ "channels": { "telegram": telegram } });
+            let objections = object_to_groups(settings.as_object().unwrap());
             let paths = objections.iter().map(|it| it.to.to_string());
             paths.collect::<Vec<_>>()
         };

@@ -160,7 +160,7 @@ impl<'a> ServerView<'a> {
             autostart: server.autostart,
             memory: server.memory.initial(),
             max_memory: server.memory.max(),
-            mode: server.mode.word(),
+            mode: server.mode.name().word(),
             providers: server.providers.to_string(),
             tags: std::iter::once(Server::TAG)
                 .chain(server.netvm.is_none().then_some(Server::NO_NETWORK_TAG))
