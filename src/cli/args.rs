@@ -36,6 +36,8 @@ pub enum Command {
     Verify(Verify),
     /// Say what written packages consist of and bring, as a CycloneDX bill of materials
     Sbom(Sbom),
+    /// Print the JSON Schema of configurations, by which editors complete and check them
+    Schema,
     /// List the model providers
     Providers(Providers),
 }

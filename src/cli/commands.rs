@@ -40,6 +40,7 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Build(args) => build(args),
         Command::Verify(args) => compare(args),
         Command::Sbom(args) => bill_of_materials(args),
+        Command::Schema => schema(),
         Command::Providers(args) => providers(args),
     }
 }
@@ -501,6 +502,16 @@ fn bill_of_materials(args: &Sbom) -> Result<(), Failure> {
     let bill = sbom::of(&manifest)
         .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
     product(&bill)
+}
+
+fn schema() -> Result<(), Failure> {
+    product(&schema_text())
+}
+
+/// The JSON Schema of configurations, as the text of a file.
+pub(super) fn schema_text() -> String {
+    let text = serde_json::to_string_pretty(&config::schema());
+    text.expect("a JSON value can be written") + "\n"
 }
 
 fn providers(args: &Providers) -> Result<(), Failure> {

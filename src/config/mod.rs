@@ -20,6 +20,7 @@ mod messages;
 pub mod options;
 #[cfg(test)]
 mod page;
+mod schema;
 mod setting;
 mod tree;
 
@@ -27,6 +28,7 @@ use crate::diagnostic::{Diagnostic, Sources};
 use crate::model::Deployment;
 use findings::{Findings, Reported};
 use options::Options;
+pub use schema::schema;
 
 /// What a run is given.
 #[derive(Debug, Default)]
