@@ -103,8 +103,9 @@ def check_server(formula, server):
         "maxmem": server["memory"]["max"],
         "autostart": server["autostart"],
     }
-    if server["ip"]:
-        prefs["ip"] = server["ip"]
+    (mode,) = server["mode"].values()
+    if mode["address"]:
+        prefs["ip"] = mode["address"]
     found = arguments(made["prefs"])
     expect("prefs", found, prefs)
     for key, value in prefs.items():
@@ -122,7 +123,7 @@ def check_server(formula, server):
     expect("providers", list(dataset["models"]["providers"]), server["providers"])
     expect_in("openclaw", dataset, server["openclaw"])
     if "network" in server["mode"]:
-        expect("address", dataset["gateway"]["customBindHost"], server["ip"])
+        expect("address", dataset["gateway"]["customBindHost"], mode["address"])
 
 
 def check_policy(formula, servers):
