@@ -4,12 +4,15 @@
 //! them in a qube, and the contents of `openclaw.json`.
 
 mod meaning;
+pub mod names;
 mod path;
 pub mod renamed;
 mod rules;
 pub mod safety;
+pub mod schema;
 pub mod secrets;
 pub mod settings;
+pub mod telegram;
 mod why;
 
 use serde_json::{Value, json};

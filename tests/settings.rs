@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use openclaw_formula::config::{self, Input};
 use openclaw_formula::diagnostic::{self, Severity};
+use openclaw_formula::openclaw::names;
 use openclaw_formula::openclaw::safety::{self, Path, Step};
 use openclaw_formula::openclaw::settings::{self, Setting};
 use serde_json::{Map, Value, json};
@@ -375,7 +376,7 @@ fn every_text_that_is_named_like_a_place_is_refused_as_one() {
             .rsplit('.')
             .next()
             .unwrap();
-        if setting.kinds.has("text") && safety::names_a_place(name) {
+        if setting.kinds.has("text") && names::names_a_place(name) {
             found.push((setting.words, meaning));
         }
     }
@@ -408,7 +409,7 @@ fn every_text_that_is_named_like_a_place_is_refused_as_one() {
         "smtp_server",
         "domainSuffix",
     ] {
-        assert!(safety::names_a_place(name), "{name}");
+        assert!(names::names_a_place(name), "{name}");
     }
     for name in [
         "enabled",
@@ -419,7 +420,7 @@ fn every_text_that_is_named_like_a_place_is_refused_as_one() {
         "provider",
         "dmPolicy",
     ] {
-        assert!(!safety::names_a_place(name), "{name}");
+        assert!(!names::names_a_place(name), "{name}");
     }
 }
 

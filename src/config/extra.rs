@@ -13,7 +13,7 @@ use super::tree::{Node, Table, Value};
 use crate::diagnostic::{self, Diagnostic, Place};
 use crate::model::{ExtraSettings, Invalid, nearest};
 use crate::openclaw::safety::{self, Objection, Path, Step};
-use crate::openclaw::{self, Basis};
+use crate::openclaw::{self, Basis, schema, telegram};
 
 /// Beyond it, a number is another one in JavaScript.
 const LARGEST: i64 = (1 << 53) - 1;
@@ -39,7 +39,7 @@ pub(super) fn check(
     };
     let settings = table.map(|table| walk.table(table)).unwrap_or_default();
     let (mut objections, mut refused) = (walk.objections, walk.refused);
-    for objection in safety::object_to_groups(&settings) {
+    for objection in telegram::object_to_groups(&settings) {
         let at = table.and_then(|table| place_of(table, &objection.to));
         objections.extend(at.map(|at| (objection, at)));
     }
@@ -185,7 +185,7 @@ impl Walk<'_> {
                 continue;
             }
             if self.path.0.is_empty()
-                && let Some(what) = safety::refuse_part(&key.name)
+                && let Some(what) = schema::refuse_part(&key.name)
             {
                 self.refuse(&key.place, what);
                 continue;
@@ -223,7 +223,7 @@ impl Walk<'_> {
 
     /// The value of a table's entry. `at` is its name's place.
     fn setting(&mut self, node: &Node, at: &Place) -> Option<Json> {
-        if let Some(what) = safety::refuse_unknown(&self.path) {
+        if let Some(what) = schema::refuse_unknown(&self.path) {
             return self.refuse(at, what);
         }
         if let Value::Table(table) = &node.value
@@ -231,7 +231,7 @@ impl Walk<'_> {
             && !is_reference(table)
         {
             if let Some(what) =
-                safety::refuse_kind(&self.path, &Json::Object(Map::new()), self.managed)
+                schema::refuse_kind(&self.path, &Json::Object(Map::new()), self.managed)
             {
                 return self.refuse(at, what);
             }
@@ -241,7 +241,7 @@ impl Walk<'_> {
             return Some(Json::Object(self.table(table)));
         }
         let value = self.value(node)?;
-        if let Some(what) = safety::refuse_kind(&self.path, &value, self.managed) {
+        if let Some(what) = schema::refuse_kind(&self.path, &value, self.managed) {
             return self.refuse(at, what);
         }
         // An array is a setting as a whole.
@@ -315,7 +315,7 @@ impl Walk<'_> {
         for (number, item) in items.iter().enumerate() {
             let value = self.below(Step::Item(number), &item.place, |walk| {
                 let value = walk.value(item)?;
-                match safety::refuse_kind(&walk.path, &value, walk.managed) {
+                match schema::refuse_kind(&walk.path, &value, walk.managed) {
                     Some(what) => walk.refuse(&item.place, what),
                     None => Some(value),
                 }

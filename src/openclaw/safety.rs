@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Which settings of OpenClaw a configuration may add, and why others need a person to insist.
+//! Why a person must insist on a setting of OpenClaw's before a configuration may add it.
 //!
 //! OpenClaw has thousands of settings, and each version more: `rules` names the
 //! parts that do no harm, [`settings`] what each setting in them means, and what is not named is
 //! refused. What a name or a value alone tells, such as a secret, is refused wherever it stands.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::meaning::Meaning;
+use super::names::{
+    binds_to_program, harmless_place, has_dangerous_name, names_a_place, opens, runs_programs,
+};
 pub use super::path::{Path, Step};
 use super::rules::{self, Verdict};
 use super::secrets;
 use super::settings::{self, Setting};
-use super::why::{self, Reason, Why, because};
-use super::{meaning::Meaning, renamed};
-use crate::model::{Invalid, nearest, pick};
+use super::why::{self, Why};
+use crate::model::Invalid;
 
 pub use super::rules::{all as rules, parts};
 
@@ -31,7 +34,7 @@ pub struct Objection {
     pub instead: Option<&'static str>,
 }
 
-fn object(to: Path, why: &'static Why) -> Objection {
+pub(super) fn object(to: Path, why: &'static Why) -> Objection {
     Objection {
         to,
         label: why.label,
@@ -119,36 +122,6 @@ pub fn object_to_table(path: &Path, managed: &Value) -> Option<Objection> {
     is_name.then(|| object(path.clone(), why))
 }
 
-/// Objects to Telegram groups in which everybody may give the agent orders, since nobody is named:
-/// OpenClaw takes a group that is listed, and no list of people, for leave to all of its members.
-pub fn object_to_groups(settings: &Map<String, Value>) -> Vec<Objection> {
-    let telegram = settings
-        .get("channels")
-        .map_or(&Value::Null, |channels| &channels["telegram"]);
-    let names_people = |scope: &Value| {
-        let lists = ["groupAllowFrom", "allowFrom"];
-        lists.iter().any(|list| scope[*list].is_array())
-    };
-    if names_people(telegram) {
-        return Vec::new();
-    }
-    let accounts = telegram["accounts"].as_object().into_iter().flatten();
-    let scopes = accounts
-        .filter(|(_, account)| !names_people(account))
-        .map(|(name, account)| (vec!["accounts", name.as_str()], account));
-    let mut found = Vec::new();
-    for (words, scope) in scopes.chain([(Vec::new(), telegram)]) {
-        for (name, group) in scope["groups"].as_object().into_iter().flatten() {
-            if !group["allowFrom"].is_array() {
-                let words = [&["channels", "telegram"], &*words, &["groups", name]].concat();
-                let steps = words.into_iter().map(|word| Step::Key(word.to_owned()));
-                found.push(object(Path(steps.collect()), &why::OPEN));
-            }
-        }
-    }
-    found
-}
-
 /// Objects to a value for what its setting means.
 fn object_to_meaning(path: &Path, value: &Value, managed: &Value) -> Option<Objection> {
     let setting = judged(path)?;
@@ -167,117 +140,13 @@ fn object_to_meaning(path: &Path, value: &Value, managed: &Value) -> Option<Obje
 }
 
 /// What is known of a setting that is not refused in any case.
-fn judged(path: &Path) -> Option<&'static Setting> {
+pub(super) fn judged(path: &Path) -> Option<&'static Setting> {
     lets_through(path).then(|| settings::find(path)).flatten()
-}
-
-/// Says that OpenClaw's configuration has no part of this name.
-pub fn refuse_part(name: &str) -> Option<Invalid> {
-    let parts: Vec<_> = parts().collect();
-    let path = Path(vec![Step::Key(name.to_owned())]);
-    (!parts.contains(&name)).then(|| {
-        refuse_older(&path).unwrap_or_else(|| {
-            Invalid::new(
-                format!("OpenClaw has no settings \"{}\"", name.escape_debug()),
-                "unknown settings",
-                format!(
-                    "the parts of OpenClaw's configuration are {}",
-                    parts.join(", ")
-                ),
-                pick(name, &parts),
-            )
-        })
-    })
-}
-
-/// Says what a setting of an earlier version is called now.
-fn refuse_older(path: &Path) -> Option<Invalid> {
-    let newer = renamed::newer(path)?;
-    Some(Invalid::new(
-        format!("`{path}` has another name now"),
-        "of an earlier version",
-        format!(
-            "OpenClaw {} takes settings of earlier versions for what they became",
-            super::VERSION
-        ),
-        format!("write `{newer}`"),
-    ))
 }
 
 /// Whether a setting is refused for no reason but its value.
 pub fn lets_through(path: &Path) -> bool {
     !matches!(rules::verdict(path), None | Some((_, Verdict::Refused(_))))
-}
-
-/// Says that OpenClaw has no such setting, where it is not refused in any case, or another name
-/// for it.
-pub fn refuse_unknown(path: &Path) -> Option<Invalid> {
-    if let Some(older) = refuse_older(path) {
-        return Some(older);
-    }
-    if !lets_through(path) || settings::find(path).is_some() {
-        return None;
-    }
-    Some(Invalid::new(
-        format!("OpenClaw has no setting `{path}`"),
-        "unknown setting",
-        format!(
-            "OpenClaw {} knows its own settings only; it refuses others, or takes them for what \
-             they became",
-            super::VERSION
-        ),
-        match nearest(path.name(), settings::around(path)) {
-            Some(name) => format!("write `{name}`"),
-            None => "see https://docs.openclaw.ai for the settings".to_owned(),
-        },
-    ))
-}
-
-/// Says that a value is of another kind than what the formula has there, or than OpenClaw takes,
-/// whoever insists.
-pub fn refuse_kind(path: &Path, value: &Value, managed: &Value) -> Option<Invalid> {
-    refuse_shape(path, value, managed).or_else(|| {
-        let kinds = judged(path)?.kinds;
-        (!kinds.admit(value)).then(|| {
-            let fix = value
-                .as_str()
-                .and_then(|text| nearest(text, kinds.words()))
-                .map_or_else(
-                    || "see https://docs.openclaw.ai for the settings".to_owned(),
-                    |word| format!("write \"{word}\""),
-                );
-            Invalid::new(
-                format!("`{path}` is of another kind"),
-                format!("{} is wanted", kinds.say()),
-                format!(
-                    "OpenClaw {} refuses a configuration that is not as its schema has it",
-                    super::VERSION
-                ),
-                fix,
-            )
-        })
-    })
-}
-
-fn refuse_shape(path: &Path, value: &Value, managed: &Value) -> Option<Invalid> {
-    let mut found = managed;
-    for (number, step) in path.0.iter().enumerate() {
-        let Step::Key(key) = step else { break };
-        match found {
-            Value::Object(entries) => found = entries.get(key)?,
-            _ => return Some(mismatched(&path.first(number), "not a table")),
-        }
-    }
-    (found.is_object() && !value.is_object()).then(|| mismatched(path, "a table"))
-}
-
-fn mismatched(path: &Path, kind: &str) -> Invalid {
-    Invalid::new(
-        format!("`{path}` is {kind}"),
-        format!("{kind} in OpenClaw's configuration"),
-        "extra settings are merged into those of the formula, table by table",
-        "see https://docs.openclaw.ai for the settings",
-    )
 }
 
 /// Says that a value leads to the gateway's token or a provider's key, whoever insists: nothing
@@ -310,99 +179,6 @@ fn is_managed(path: &Path, value: &Value, managed: &Value) -> bool {
 /// Whether this is refused for what is fetched for it, and not for what it does.
 fn is_fetched(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Refused(why) if std::ptr::eq(why, &raw const why::FETCHED))
-}
-
-/// Whether a text lets everybody in, in a part in which `*` and `open` are people. OpenClaw trims,
-/// and cuts a channel's name in front.
-fn opens(path: &Path, text: &str) -> bool {
-    const PARTS: [&str; 4] = ["accessGroups", "channels", "commands", "tools"];
-    let space = |c: char| c.is_whitespace() || c == '\u{feff}';
-    let last = text.rsplit(':').next().unwrap_or_default();
-    PARTS.contains(&path.key(0).unwrap_or_default())
-        && ["*", "open"].contains(&last.trim_matches(space).to_lowercase().as_str())
-}
-
-/// Whether a setting names a program, or what is given to one.
-fn runs_programs(path: &Path) -> bool {
-    const NAMES: [&str; 8] = [
-        "args",
-        "cliPath",
-        "command",
-        "executablePath",
-        "extensionPath",
-        "installCommand",
-        "mcpCommand",
-        "pathPrepend",
-    ];
-    // Telegram's menu has commands of another kind, and secrets have a source called so.
-    NAMES.contains(&path.name()) && !path.has("customCommands")
-        || path.has("env") && path.key(0) != Some("secrets")
-}
-
-/// Whether a binding hands what is said to another program, by the agent client protocol.
-fn binds_to_program(path: &Path, text: &str) -> bool {
-    path.key(0) == Some("bindings") && path.name() == "type" && text == "acp"
-}
-
-fn has_dangerous_name(path: &Path) -> bool {
-    const WORDS: [&str; 5] = [
-        "dangerous",
-        "insecure",
-        "unsafe",
-        "skipverify",
-        "allowprivatenetwork",
-    ];
-    path.0.iter().any(|step| {
-        let Step::Key(key) = step else { return false };
-        let lower = key.to_ascii_lowercase();
-        WORDS.iter().any(|word| lower.contains(word))
-    })
-}
-
-/// Settings that name a place, and yet send nothing there.
-static HARMLESS_PLACES: &[(&str, Reason)] = &[(
-    "tools.web.search.openaiCodex.allowedDomains.[]",
-    because("takes sites away: only what is listed is searched"),
-)];
-
-/// Why a setting that names a place does no harm.
-fn harmless_place(path: &Path) -> Option<&'static str> {
-    HARMLESS_PLACES
-        .iter()
-        .find(|(words, _)| path.fits(words).is_some())
-        .map(|(_, reason)| reason.0)
-}
-
-/// Whether a name has a word for a place in it, however it is spelt: `baseUrl`, `API_HOST`,
-/// `azure-endpoint`, `proxyurl`.
-pub fn names_a_place(name: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "address", "domain", "endpoint", "host", "hostname", "origin", "proxy", "server", "uri",
-        "url",
-    ];
-    let is_place = |word: &str| {
-        let one = word.strip_suffix('s').unwrap_or(word);
-        let forms = [word, one, word.strip_suffix("es").unwrap_or(word)];
-        let of_several = word.strip_suffix("ies").map(|stem| format!("{stem}y"));
-        WORDS.iter().any(|place| {
-            forms.iter().any(|form| form.ends_with(place)) || of_several.as_deref() == Some(*place)
-        })
-    };
-    let mut spread = String::new();
-    let mut before = ' ';
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
-            spread.push(' ');
-        }
-        spread.push(if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            ' '
-        });
-        before = c;
-    }
-    let whole: String = spread.split(' ').collect();
-    is_place(&whole) || spread.split(' ').any(is_place)
 }
 
 #[cfg(test)]
@@ -465,68 +241,5 @@ mod tests {
             let said = object_to_value(&at(path), &value, &managed());
             assert_eq!(said.map(|it| it.label), Some(why.label), "{path} = {value}");
         }
-    }
-
-    #[test]
-    fn names_of_places_are_known_however_they_are_spelt() {
-        for name in [
-            "url",
-            "URL",
-            "baseUrl",
-            "base_url",
-            "azure-endpoint",
-            "API_HOST",
-            "proxyurl",
-            "callbackURIs",
-            "hostnames",
-            "allowedOrigins",
-            "proxies",
-            "addresses",
-        ] {
-            assert!(names_a_place(name), "{name}");
-        }
-        for name in [
-            "",
-            "hour",
-            "curled",
-            "security",
-            "mode",
-            "ghosted",
-            "serverless",
-        ] {
-            assert!(!names_a_place(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn groups_need_somebody_named() {
-        let open = |telegram: Value| {
-            let settings = json!({ "channels": { "telegram": telegram } });
-            let objections = object_to_groups(settings.as_object().unwrap());
-            let paths = objections.iter().map(|it| it.to.to_string());
-            paths.collect::<Vec<_>>()
-        };
-        let groups = json!({ "-1": {}, "-2": { "allowFrom": [7] } });
-        assert_eq!(
-            open(json!({ "groups": groups })),
-            ["channels.telegram.groups.-1"]
-        );
-        assert_eq!(open(json!({ "groups": groups, "allowFrom": [7] })), [""; 0]);
-        assert_eq!(open(json!({ "groups": groups, "allowFrom": 7 })).len(), 1);
-        assert_eq!(
-            open(
-                json!({ "accounts": { "a": { "groups": groups }, "b": { "groupAllowFrom": [] } } })
-            ),
-            ["channels.telegram.accounts.a.groups.-1"]
-        );
-    }
-
-    #[test]
-    fn a_table_stays_one() {
-        let refused =
-            |path: &str, value: Value| refuse_kind(&at(path), &value, &managed()).is_some();
-        assert!(refused("gateway", json!(1)));
-        assert!(refused("gateway.port.x", json!(1)));
-        assert!(!refused("gateway.auth", json!({})));
     }
 }
