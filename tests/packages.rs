@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::configurations::OPEN;
 use crate::support::{Built, examples, repository, said, stdout, stubs, tool};
@@ -374,6 +374,42 @@ fn stdout_is_the_packages_and_nothing_else() {
          out/openclaw-formula-template-0.1.0-1.noarch.rpm\n"
     );
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"warning: the packages are not signed: dom0's updater refuses them; install them by hand, on a machine for development");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let output = output.to_str().unwrap();
+    // With nobody left to read it, or with no room for it.
+    let run = |arguments: &[&str], full: bool| {
+        let stdout: Stdio = if full {
+            fs::File::create("/dev/full").unwrap().into()
+        } else {
+            std::io::pipe().unwrap().1.into()
+        };
+        let mut command = tool();
+        let child = command.args(arguments).stdout(stdout);
+        child.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for arguments in [
+        &["providers"][..],
+        &["plan", "--json"],
+        &["init", "-"],
+        &["build", "--output", output],
+        &["sbom", output],
+    ] {
+        let done = run(arguments, false).wait_with_output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", said(&done));
+        assert!(!said(&done).contains("error"), "{}", said(&done));
+        let done = run(arguments, true).wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(3), "{arguments:?}");
+        assert!(said(&done).contains("standard output: No space left"));
+    }
+    // What was found is said by the status all the same.
+    fs::write(Path::new(output).join("letter"), "").unwrap();
+    let done = run(&["verify", output], false).wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(1), "{}", said(&done));
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod args;
 mod commands;
 mod init;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -72,12 +72,15 @@ pub(crate) fn story(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes a part of the product.
+/// Writes a part of the product. A reader that has seen enough, as `head` has, is no reason to fail.
 pub(crate) fn product(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::System(format!("standard output: {error}")))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::System(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the story may have colours.
