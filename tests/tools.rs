@@ -3,6 +3,7 @@
 //! The tools that the formula puts in a qube, run as the qube runs them: by the pinned Node, beside
 //! what stands in for the rest of the qube.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -442,6 +443,62 @@ fn a_pull_that_ollama_fails_is_a_failure() {
         said.ends_with("Error: pull model manifest: file does not exist\n"),
         "{said}"
     );
+}
+
+/// Without a home, an apply, or anybody but root: who asks has none of it yet.
+#[test]
+#[ignore = "needs tests/setup: tests/run"]
+fn each_tool_tells_its_usage_before_it_reads_anything() {
+    // What passes its arguments on to a program that has a usage of its own.
+    const PASS_ON: [&str; 3] = ["cursor-agent", "ollama", "openclaw"];
+    let providers = "[[server]]\nprovider = [\"cursor\", \"ollama\"]\nclients = [\"work\"]\n";
+    let built = with_packages(Built::config(providers));
+    let mut tools = BTreeMap::new();
+    for path in support::files(&built.output.join("dom0")) {
+        let folder = path.parent().unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if folder.ends_with("usr/local/bin") && !PASS_ON.contains(&name) {
+            // That of dom0 and that of a qube can have one name.
+            tools.insert(path.clone(), name.to_owned());
+        }
+    }
+    let names: BTreeSet<_> = tools.values().map(String::as_str).collect();
+    let expected = "dashboard key model provider settings tcp-forward";
+    let expected = expected.split(' ').map(|name| format!("openclaw-{name}"));
+    assert_eq!(
+        names,
+        expected
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
+    for (path, name) in &tools {
+        let text = fs::read_to_string(path).unwrap();
+        let interpreter = text.lines().next().unwrap().trim_start_matches("#!");
+        for arguments in [&["--help"][..], &["-h"], &["list", "-h"]] {
+            let mut command = Command::new("env");
+            command.args(["-i", "PATH=/usr/bin:/bin", "HOME=/nonexistent"]);
+            if interpreter == openclaw_formula::openclaw::node_bin() {
+                command.arg(node());
+            } else {
+                command.args(interpreter.split(' '));
+            }
+            // A shell script has no second argument, and so no usage for it.
+            if arguments.len() > 1 && interpreter == "/bin/sh" {
+                continue;
+            }
+            let output = command.arg(path).args(arguments).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{name} {arguments:?}: {}",
+                said(&output)
+            );
+            assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{name}");
+            let usage = String::from_utf8(output.stdout).unwrap().to_lowercase();
+            assert!(usage.starts_with(&format!("usage: {name}")), "{usage}");
+        }
+    }
 }
 
 #[test]

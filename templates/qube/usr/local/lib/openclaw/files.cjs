@@ -79,13 +79,21 @@ function write(file, text) {
     }
 }
 
-/** Runs a tool: what it refuses is one line on standard error, and its status. */
-function main(name, run) {
+/**
+ * Runs a tool: what it refuses is one line on standard error, and its status. Who asks for the usage
+ * gets it whatever else is wrong.
+ */
+function main(name, usage, run) {
+    const given = process.argv.slice(2);
+    if (given.includes('--help') || given.includes('-h') || given.join(' ') === 'help') {
+        process.stdout.write(usage);
+        return;
+    }
     Promise.resolve().then(() => {
         if (process.getuid() === 0) {
             throw new Refusal('run it as the user of the qube, not as root');
         }
-        return run(process.argv.slice(2));
+        return run(given);
     }).catch((error) => {
         process.stderr.write(`${name}: ${error instanceof Refusal ? error.message : `a fault of this program: ${error.stack}`}\n`);
         process.exitCode = error.status ?? 1;
