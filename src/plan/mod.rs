@@ -2,10 +2,13 @@
 
 //! Which files a deployment means, host by host. Pure: nothing is read or written.
 
+mod distribution;
 mod formula;
 mod policy;
 pub mod reach;
 mod view;
+
+pub use distribution::possible_needs;
 
 use crate::model::{Deployment, Os, PackageVersion};
 use crate::openclaw;
@@ -80,8 +83,8 @@ impl Plan {
         Plan {
             dom0,
             template,
-            fedora_needs: view::template_needs(deployment, Os::Fedora),
-            debian_needs: view::template_needs(deployment, Os::Debian),
+            fedora_needs: distribution::template_needs(deployment, Os::Fedora),
+            debian_needs: distribution::template_needs(deployment, Os::Debian),
         }
     }
 
@@ -107,11 +110,6 @@ impl Plan {
             Host::Template => &self.template,
         }
     }
-}
-
-/// All that the template's package of a distribution may require, whatever the deployment.
-pub fn possible_needs(os: Os) -> Vec<&'static str> {
-    view::possible_needs(os)
 }
 
 fn doc_root(host: Host) -> String {

@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{debian_package_file, package_file};
+use super::{debian_package_file, distribution, package_file};
 use crate::model::{
     Class, Deployment, ExposeProxy, InterQube, ManagedQube, Mode, Os, Port, Ports, Server,
-    release_of,
 };
 use crate::openclaw;
-use crate::provider::{Need, OTHER_KEYS, OtherKey, PROVIDERS, Pin, Provider};
+use crate::provider::{OTHER_KEYS, OtherKey, PROVIDERS, Pin, Provider};
 use crate::tree::Host;
 
 /// The gateway's unit.
@@ -182,18 +181,8 @@ impl<'a> ServerView<'a> {
                 .collect(),
             inter_qube: server.inter_qube.word(),
             to_clients: server.inter_qube_to_clients.word(),
-            packages: needs(server)
-                .map(|need| match server.os {
-                    Os::Debian => need.debian,
-                    // Since Fedora 44 each Node has packages of its own, and a further one brings
-                    // the command.
-                    Os::Fedora if need.fedora == "nodejs-npm" && is_fedora_44(server) => {
-                        "nodejs24-npm-bin"
-                    }
-                    Os::Fedora => need.fedora,
-                })
-                .collect(),
-            programs: needs(server).map(|need| need.path).collect(),
+            packages: distribution::packages(server),
+            programs: distribution::programs(server),
             rpc_dir: match server.class {
                 Class::Standalone => "/etc/qubes-rpc",
                 // What is in /etc is gone at the next start.
@@ -255,83 +244,6 @@ fn fence(ports: &Ports) -> Vec<u16> {
 
 fn numbers(ports: &[Port]) -> Vec<u16> {
     ports.iter().map(|port| port.number()).collect()
-}
-
-/// What every server needs from the distribution.
-const NEEDS: [Need; 4] = [
-    Need {
-        path: "/usr/bin/curl",
-        requires: "curl",
-        debian: "curl",
-        fedora: "curl",
-    },
-    Need {
-        path: "/usr/bin/socat",
-        requires: "socat",
-        debian: "socat",
-        fedora: "socat",
-    },
-    Need {
-        path: "/usr/bin/npm",
-        requires: "/usr/bin/npm",
-        debian: "npm",
-        fedora: "nodejs-npm",
-    },
-    Need {
-        path: "/usr/sbin/nft",
-        requires: "nftables",
-        debian: "nftables",
-        fedora: "nftables",
-    },
-];
-
-/// What makes the gateway's certificate.
-const OPENSSL: Need = Need {
-    path: "/usr/bin/openssl",
-    requires: "openssl",
-    debian: "openssl",
-    fedora: "openssl",
-};
-
-fn is_fedora_44(server: &Server) -> bool {
-    release_of(&server.template).is_some_and(|release| release >= 44)
-}
-
-/// What a server needs from the distribution.
-fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
-    NEEDS
-        .iter()
-        .chain(server.mode.has_tls().then_some(&OPENSSL))
-        .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
-}
-
-/// What the template package of a distribution draws in for the app qubes of a deployment.
-pub(super) fn template_needs(deployment: &Deployment, os: Os) -> Vec<&'static str> {
-    let mut all: Vec<_> = deployment
-        .servers
-        .iter()
-        .filter(|server| server.class == Class::App && server.os == os)
-        .flat_map(needs)
-        .map(|need| required(need, os))
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// What [`template_needs`] may say of some deployment.
-pub(super) fn possible_needs(os: Os) -> Vec<&'static str> {
-    let provided = PROVIDERS.iter().flat_map(|provider| provider.needs);
-    let all = NEEDS.iter().chain([&OPENSSL]).chain(provided);
-    all.map(|need| required(need, os)).collect()
-}
-
-/// What a package of a distribution requires for a program.
-fn required(need: &Need, os: Os) -> &'static str {
-    match os {
-        Os::Debian => need.debian,
-        Os::Fedora => need.requires,
-    }
 }
 
 /// A port of a client that leads to a server.
