@@ -26,5 +26,6 @@ pub mod render;
 pub mod sbom;
 pub mod services;
 pub mod sink;
+pub mod states;
 pub mod tree;
 pub mod verify;

@@ -222,7 +222,7 @@ fn lives_in_dom0(salt: Salt, example: &str) {
     let stranger = bed.apply_as("vault", "openclaw", false);
     assert_eq!(
         stranger.failures().into_keys().collect::<Vec<_>>(),
-        ["openclaw-not-for-this-qube"]
+        ["openclaw-clean-not-for-this-qube"]
     );
 
     bed.apply("openclaw.clean", false).succeeded();

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::Invalid;
+use crate::states;
 
 /// The longest name of a qube, in characters (`validate_name` of qubes-core-admin).
 const MAX_LENGTH: usize = 31;
@@ -174,11 +175,16 @@ impl FromStr for ManagedQube {
                 "write the name of a qube that stays",
             ));
         }
-        let of_a_state = text
-            .strip_prefix("openclaw-")
-            .and_then(|rest| rest.split_once('-'))
-            .is_some_and(|(part, _)| STATE_PARTS.contains(&part));
-        if of_a_state {
+        if text == states::FILES {
+            return Err(Invalid::new(
+                format!("\"{text}\" is a folder of the formula"),
+                "a folder's name",
+                "each managed qube has a folder of its own in the formula, beside the folder of the \
+                 files for all servers",
+                "write a name such as \"openclaw-vm\"",
+            ));
+        }
+        if states::is_id(text) {
             return Err(Invalid::new(
                 format!("\"{text}\" is the name of a state"),
                 "a state's name",
@@ -190,18 +196,6 @@ impl FromStr for ManagedQube {
         Ok(ManagedQube(name))
     }
 }
-
-/// The second words of the formula's state ids.
-const STATE_PARTS: [&str; 8] = [
-    "create",
-    "policy",
-    "tunnel",
-    "network",
-    "install",
-    "configure",
-    "client",
-    "clean",
-];
 
 /// A tag of a qube (`validate_tag` of qubes-core-admin): letters, digits, `_` and `-`. As this
 /// tool's own limit, 64 characters at most and no leading `-`, which the qvm tools would take

@@ -11,10 +11,8 @@ use super::{FORMULA, FORMULA_ROOT};
 use crate::model::Deployment;
 use crate::provider::PROVIDERS;
 use crate::render::{Renderer, embedded};
+use crate::states::{FILES, Hosts, PARTS, Part, WHOLE};
 use crate::tree::{FileTree, Role};
-
-/// The states of dom0 alone, each a concern.
-const DOM0_PARTS: [&str; 4] = ["create", "policy", "tunnel", "network"];
 
 /// What is undone in a client; in one that has left the configuration, too.
 const CLIENT_CLEAN: &str = "salt/openclaw/client/clean.sls";
@@ -67,24 +65,19 @@ pub(super) fn add(
         .collect();
 
     let context = Value::from(Serde(&all));
-    writer.state("init", "salt/openclaw/init.sls", context.clone());
-    writer.top("init", FORMULA, &everyone);
-    for part in DOM0_PARTS {
-        writer.state(part, &format!("salt/openclaw/{part}.sls"), context.clone());
-        writer.top(part, &format!("{FORMULA}.{part}"), &["dom0"]);
+    writer.state(WHOLE, "salt/openclaw/init.sls", context.clone());
+    writer.top(WHOLE, FORMULA, &everyone);
+    for Part { name, hosts } in PARTS {
+        match hosts {
+            Hosts::Dom0 => {
+                writer.state(name, &format!("salt/openclaw/{name}.sls"), context.clone());
+                writer.top(name, &format!("{FORMULA}.{name}"), &["dom0"]);
+            }
+            Hosts::Servers(purpose) => writer.chosen(name, purpose, &servers),
+            Hosts::Clients(purpose) => writer.chosen(name, purpose, &clients),
+            Hosts::Everyone(purpose) => writer.chosen(name, purpose, &everyone),
+        }
     }
-    writer.chosen("install", "the programs, in each server.", &servers);
-    writer.chosen(
-        "configure",
-        "the configuration and the services, in each server.",
-        &servers,
-    );
-    writer.chosen(
-        "client",
-        "the ports that lead to the servers, in each client.",
-        &clients,
-    );
-    writer.chosen("clean", "undoes the rest, on each host.", &everyone);
     writer.state("former", CLIENT_CLEAN, context.clone());
 
     writer.state(
@@ -133,7 +126,7 @@ impl Writer<'_> {
             .filter(|host| *host != "dom0")
             .collect();
         let state = match name {
-            "init" => FORMULA.to_owned(),
+            WHOLE => FORMULA.to_owned(),
             part => format!("{FORMULA}.{part}"),
         };
         let context = context! { hosts => Serde(hosts), sls, state, targets => qubes.join(",") };
@@ -194,7 +187,7 @@ impl Writer<'_> {
         ];
         for (path, mode) in verbatim {
             let text = embedded(&format!("templates/qube/{path}"));
-            self.put(&format!("files/{path}"), text, mode);
+            self.put(&format!("{FILES}/{path}"), text, mode);
         }
         let provided = PROVIDERS
             .iter()
@@ -202,15 +195,15 @@ impl Writer<'_> {
         for command in COMMANDS.iter().chain(provided) {
             let path = format!("usr/local/bin/{command}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
-            self.put(&format!("files/{path}"), text, 0o755);
+            self.put(&format!("{FILES}/{path}"), text, 0o755);
         }
         for module in MODULES {
             let path = format!("usr/local/lib/openclaw/{module}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
-            self.put(&format!("files/{path}"), text, 0o644);
+            self.put(&format!("{FILES}/{path}"), text, 0o644);
         }
         for (name, text) in examples {
-            let path = format!("files/usr/local/share/openclaw/examples/{name}");
+            let path = format!("{FILES}/usr/local/share/openclaw/examples/{name}");
             self.put(&path, text.as_str(), 0o644);
         }
     }
@@ -266,5 +259,72 @@ impl Writer<'_> {
                 self.put(&file, text, 0o644);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ManagedQube, ProviderSet, Server};
+    use crate::plan::Plan;
+
+    /// A deployment that has every part: two servers, one of which has a client.
+    fn deployment() -> Deployment {
+        let input = crate::config::Input {
+            file: Some((
+                "openclaw.toml".to_owned(),
+                "[[server]]\nname = \"ai\"\nclients = [\"work\"]\ninter-qube = \"ask\"\n\
+                 [[server]]\nname = \"net\"\nmode = \"network\"\nip = \"192.168.1.9\"\n\
+                 tls = true\nclass = \"app\"\nprovider = [\"cursor\", \"ollama\"]\n"
+                    .to_owned(),
+            )),
+            ..Default::default()
+        };
+        crate::config::read(&input).deployment.unwrap()
+    }
+
+    /// No qube can have the id of a state for its name, nor the name of a folder of the formula:
+    /// Salt would take one for the other.
+    #[test]
+    fn no_qube_is_named_like_a_state_or_a_folder() {
+        let plan = Plan::new(&deployment());
+        let root = format!("{FORMULA_ROOT}/{FORMULA}/");
+        let qubes = ["ai", "net", "work", "openclaw"];
+        let mut tried = 0;
+        for (path, entry) in plan.dom0.iter() {
+            let Some(below) = path.as_str().strip_prefix(&root) else {
+                continue;
+            };
+            let mut names: Vec<_> = below
+                .split_once('/')
+                .map(|(folder, _)| folder)
+                .into_iter()
+                .collect();
+            let bytes = entry.bytes().unwrap_or_default();
+            let text = std::str::from_utf8(bytes).unwrap();
+            if below.ends_with(".sls") {
+                names.extend(text.lines().filter_map(|line| {
+                    let id = line.strip_suffix(':')?;
+                    id.starts_with(|c: char| c.is_ascii_alphabetic())
+                        .then_some(id)
+                }));
+            }
+            for name in names {
+                let is_refused = name.parse::<ManagedQube>().is_err();
+                assert!(
+                    is_refused || qubes.contains(&name) || name == "include",
+                    "{name}"
+                );
+                tried += usize::from(is_refused);
+            }
+        }
+        assert!(tried > 80, "{tried}");
+        assert!(
+            Server::standard(ProviderSet::default())
+                .name
+                .as_str()
+                .parse::<ManagedQube>()
+                .is_ok()
+        );
     }
 }

@@ -6,7 +6,7 @@
 # What is done on a host that the configuration does not name: if it was a client once, the ports
 # that it had are taken away. There is nothing else for such a host.
 
-openclaw-not-for-this-qube:
+openclaw-clean-not-for-this-qube:
   test.fail_without_changes:
     - comment: >-
         There is nothing here for this host. The hosts that there is something for:
