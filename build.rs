@@ -7,4 +7,5 @@ fn main() {
     println!("cargo:rerun-if-changed=salt");
     println!("cargo:rerun-if-changed=templates");
     println!("cargo:rerun-if-changed=rpmspec");
+    println!("cargo:rerun-if-changed=src/providers");
 }

@@ -15,7 +15,6 @@ pub mod diagnostic;
 pub mod manifest;
 pub mod mask;
 pub mod model;
-pub mod models;
 pub mod openclaw;
 pub mod openpgp;
 pub mod plan;

@@ -17,8 +17,8 @@ mod why;
 
 use serde_json::{Value, json};
 
-use crate::model::{Mode, ModelRef, Ports, ProviderSet, Server};
-use crate::provider::{self, PROVIDERS, Setup, environment};
+use crate::model::{Mode, ModelRef, Ports, Provider, ProviderSet, Server};
+use crate::provider::{self, Use, environment};
 
 /// The version that `package-lock.json` pins.
 pub const VERSION: &str = "2026.9.6";
@@ -67,8 +67,7 @@ pub fn config(server: &Server) -> Value {
 /// earlier configuration had, or the qube's user wrote. A configuration may say otherwise.
 fn defaults(providers: &ProviderSet) -> Value {
     let mut defaults = json!({ "agents": { "defaults": { "model": { "fallbacks": [] } } } });
-    // OpenClaw has OpenAI index the agent's memory wherever it finds a key or a login for it.
-    if !providers.has("openai") {
+    if providers.iter().all(|provider| !provider.indexes_memory) {
         defaults["memory"] = json!({ "search": { "provider": "none" } });
     }
     defaults
@@ -166,7 +165,7 @@ pub fn managed(server: &Basis) -> Value {
         } } },
     });
     for provider in server.providers.iter() {
-        let setup = Setup {
+        let with = Use {
             proxy: server.ports.proxy,
             models: used
                 .iter()
@@ -174,7 +173,7 @@ pub fn managed(server: &Basis) -> Value {
                 .map(ModelRef::name)
                 .collect(),
         };
-        merge(&mut config, (provider.settings)(&setup));
+        merge(&mut config, provider::setup(provider.get()).settings(&with));
     }
     config
 }
@@ -208,19 +207,19 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-/// The example configurations that a user can switch to by hand: one for each provider, and one
-/// for all of them, the first being the default one.
-pub fn examples() -> Vec<(&'static str, String)> {
+/// The example configurations that a user can switch to by hand: one for each of these providers,
+/// and one for those that are shown first, of which the first is the default one.
+pub fn examples(providers: impl Iterator<Item = &'static Provider>) -> Vec<(String, String)> {
     let pretty = |providers: ProviderSet| {
         let config = config(&Server::standard(providers));
         serde_json::to_string_pretty(&config).expect("a JSON value can be written") + "\n"
     };
-    PROVIDERS
-        .iter()
-        .map(|provider| (provider.example, pretty(ProviderSet::one(provider.into()))))
-        .chain(std::iter::once((
-            "openclaw-multi-provider.json",
-            pretty(ProviderSet::all()),
-        )))
+    let file = |name: &str| format!("openclaw-{name}.json");
+    providers
+        .map(|provider| {
+            let one = ProviderSet::one(provider.into());
+            (file(provider.name), pretty(one))
+        })
+        .chain([(file("multi-provider"), pretty(ProviderSet::first()))])
         .collect()
 }

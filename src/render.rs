@@ -58,6 +58,7 @@ impl Renderer {
         env.set_formatter(write_atom);
         env.add_filter("block_yaml", block_yaml);
         env.add_filter("rpm_text", rpm_text);
+        env.add_filter("js_text", js_text);
         Renderer(env)
     }
 
@@ -102,6 +103,19 @@ fn block_yaml(value: &Value, indent: usize) -> Result<Value, Error> {
 /// Text that means itself in a spec file: rpm expands what follows a percent sign.
 fn rpm_text(text: &str) -> Value {
     Value::from_safe_string(text.trim().replace('%', "%%"))
+}
+
+/// Text between the single quotes of a string in JavaScript.
+fn js_text(text: &str) -> Value {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => escaped.extend(['\\', c]),
+            c if c.is_control() => escaped += &format!("\\u{{{:x}}}", u32::from(c)),
+            c => escaped.push(c),
+        }
+    }
+    Value::from_safe_string(escaped)
 }
 
 fn write_yaml(out: &mut String, value: &serde_json::Value, indent: usize) {
@@ -225,6 +239,12 @@ mod tests {
         ] {
             assert!(render("<{ value }>", text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn text_of_javascript_ends_with_its_quote() {
+        let written = render("'<{ value | js_text }>'", "A=1 it's \\ a\nb").unwrap();
+        assert_eq!(written, r"'A=1 it\'s \\ a\u{a}b'");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::manifest::{GENERATOR, Manifest, Record};
-use crate::provider::Pin;
+use crate::provider::{self, Pin};
 use crate::read::printable;
 use crate::refusal::Refusal;
 use crate::render::embedded;
@@ -172,14 +172,15 @@ fn program() -> (Value, Vec<Value>, Vec<Value>) {
 fn installed(input: &Record) -> BTreeMap<String, Value> {
     let mut all = npm_packages();
     for provider in input.servers.iter().flat_map(|server| &server.providers) {
-        all.extend(provider.pins.iter().map(pinned));
+        let install = provider::setup(provider.get()).install.iter();
+        all.extend(install.flat_map(|install| &install.pins).map(pinned));
     }
     all
 }
 
 fn pinned(pin: &Pin) -> (String, Value) {
     let url = format!("{}@{}", pin.package, pin.version);
-    let name = pin.package.rsplit('/').next().unwrap_or(pin.package);
+    let name = pin.package.rsplit('/').next().unwrap_or(&pin.package);
     let mut component = json!({
         "type": "application",
         "bom-ref": url,
@@ -187,7 +188,7 @@ fn pinned(pin: &Pin) -> (String, Value) {
         "version": pin.version,
         "purl": url,
     });
-    if let Some(sha256) = pin.sha256 {
+    if let Some(sha256) = &pin.sha256 {
         component["hashes"] = json!([{ "alg": "SHA-256", "content": sha256 }]);
     }
     if pin.source.starts_with("https://") {
@@ -246,13 +247,14 @@ mod tests {
     fn what_a_provider_brings_is_not_left_out_in_silence() {
         let deployment = Deployment {
             package: PackageVersion::default(),
-            servers: vec![Server::standard(ProviderSet::all())],
+            servers: vec![Server::standard(ProviderSet::first())],
         };
         let packages = vec![Package::new("a-dom0-1.rpm".to_owned(), b"")];
         let plan = Plan::new(&deployment);
         let manifest = Manifest::new(&deployment, 0, &plan, Vec::new(), packages);
         let bill = of(&manifest).unwrap();
-        for pin in ProviderSet::all().iter().flat_map(|it| it.pins) {
+        let installs = provider::all().filter_map(|(_, setup)| setup.install.as_ref());
+        for pin in installs.flat_map(|install| &install.pins) {
             let url = format!("{}@{}", pin.package, pin.version);
             assert!(bill.contains(&url), "{url}");
         }

@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use openclaw_formula::model::PROVIDERS;
+
 use crate::support::configurations::OPEN;
 use crate::support::{Built, examples, repository, said, stdout, stubs, tool};
 
@@ -545,8 +547,8 @@ fn the_lock_file_pins_what_the_program_names() {
 
 #[test]
 fn the_example_configurations_of_openclaw_are_the_generated_ones() {
-    for (name, text) in openclaw_formula::openclaw::examples() {
-        let path = repository().join("examples/openclaw").join(name);
+    for (name, text) in openclaw_formula::openclaw::examples(PROVIDERS.iter()) {
+        let path = repository().join("examples/openclaw").join(&name);
         assert_eq!(fs::read_to_string(path).unwrap(), text, "{name}");
     }
 }
@@ -636,7 +638,7 @@ fn the_models_of_the_examples_are_listed_ones() {
     for example in examples() {
         for server in Built::example(&example).servers() {
             let (provider, name) = server["model"].as_str().unwrap().split_once('/').unwrap();
-            let models = openclaw_formula::models::of(provider);
+            let models = &openclaw_formula::model::find(provider).unwrap().models;
             assert!(models.names.iter().any(|model| model == name), "{example}");
         }
     }

@@ -16,7 +16,7 @@ use crate::model::{Deployment, Server};
 use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::reach::Reach;
 use crate::plan::{Plan, debian_package_file, package_file, package_name};
-use crate::provider::PROVIDERS;
+use crate::provider;
 use crate::read::{file, output, printable};
 use crate::refusal::Refusal;
 use crate::sbom;
@@ -516,16 +516,15 @@ pub(super) fn schema_text() -> String {
 
 fn providers(args: &Providers) -> Result<(), Failure> {
     if args.json {
-        let list: Vec<_> = PROVIDERS
-            .iter()
-            .map(|provider| {
+        let list: Vec<_> = provider::all()
+            .map(|(provider, setup)| {
                 serde_json::json!({
                     "name": provider.name,
                     "title": provider.title,
                     "requires": provider.requires,
-                    "key": provider.key.as_ref().map(|key| key.variable),
-                    "default_model": format!("{}/{}", provider.name, provider.models().default),
-                    "models": provider.models().names,
+                    "key": setup.key.as_ref().map(|key| &key.variable),
+                    "default_model": format!("{}/{}", provider.name, provider.models.default),
+                    "models": provider.models.names,
                     "memory_mib": { "initial": provider.memory.initial(), "max": provider.memory.max() },
                 })
             })
@@ -534,8 +533,8 @@ fn providers(args: &Providers) -> Result<(), Failure> {
         return product(&(text + "\n"));
     }
     let mut text = String::new();
-    for provider in PROVIDERS {
-        let model = format!("{}/{}", provider.name, provider.models().default);
+    for (provider, _) in provider::all() {
+        let model = format!("{}/{}", provider.name, provider.models.default);
         let _ = writeln!(
             text,
             "{:<10} {model:<28} {}",

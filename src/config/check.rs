@@ -10,7 +10,7 @@ use super::findings::{Findings, Reported};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::model::{
     Address, Covered, ExposeProxy, InterQube, Invalid, Memory, Mode, ModeName, ModelRef,
-    NotSources, Os, Port, QubeName, Server, Sources, Tag, release_of,
+    NotSources, Os, Port, ProviderSet, QubeName, Server, Sources, Tag, release_of,
 };
 use crate::openclaw::Basis;
 
@@ -154,17 +154,13 @@ fn ports(server: &ServerDraft, findings: &mut Findings) {
             .related(other.clone(), "the other one"),
         );
     }
-    let ollama = server
-        .providers
-        .value
-        .as_ref()
-        .is_ok_and(|providers| providers.has("ollama"));
+    let providers = server.providers.value.iter().flat_map(ProviderSet::iter);
+    let holders: Vec<_> = providers
+        .filter_map(|provider| Some((provider.port?, provider.get().title.as_str())))
+        .chain([(Port::UPDATES_PROXY, "Qubes' updates proxy")])
+        .collect();
     for (port, at) in &ports {
-        let holder = if *port == Port::UPDATES_PROXY {
-            "Qubes' updates proxy"
-        } else if *port == Port::OLLAMA && ollama {
-            "Ollama"
-        } else {
+        let Some((_, holder)) = holders.iter().find(|(taken, _)| taken == port) else {
             continue;
         };
         findings.push(Diagnostic::error(

@@ -524,10 +524,10 @@ keys! {
                    cursor]",
         }),
         default: "`\"cursor\"`",
-        rule: "`\"cursor\"`, `\"openai\"`, `\"anthropic\"`, `\"ollama\"`, or a list of them, each \
-               once, the default one first",
-        comment: "\"cursor\", \"openai\", \"anthropic\", \"ollama\", or a list, the default one \
-                  first.",
+        rule: "the name of a [provider](#providers), or a list of names, each once, the default \
+               one first",
+        comment: "A provider, or a list, the default one first; `openclaw-formula providers` lists \
+                  them.",
         line: |it| {
             let names: Vec<_> = it.server.providers.iter().map(|provider| provider.name).collect();
             Line::written(match names.as_slice() {
@@ -549,8 +549,8 @@ keys! {
         rule: "`\"MODEL\"` or `\"PROVIDER/MODEL\"`, of one of the server's providers; the default \
                models of its other providers become fallbacks. `openclaw-formula providers` lists \
                the defaults, with `--json` all. For Cursor, one that its proxy knows; for OpenAI \
-               and Anthropic, one that is not in the list of [src/models.toml](../src/models.toml) \
-               draws a warning",
+               and Anthropic, one that is not in the list of [its file](../src/providers/) draws a \
+               warning",
         comment: "The agent's model.",
         line: |it| {
             let usual = ModelRef::default_of(it.server.providers.primary());

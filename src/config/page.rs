@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The tables of docs/configuration.md, which a test holds to the keys.
+//! The tables of docs/configuration.md, which tests hold to the keys and the providers.
 
 use super::keys::{ALL, InTable, Section};
+use crate::model::PROVIDERS;
 
 /// The table of a section.
 fn table(section: Section) -> String {
@@ -28,6 +29,30 @@ fn table(section: Section) -> String {
         );
     }
     out
+}
+
+#[test]
+fn the_page_has_a_table_of_the_first_providers() {
+    let mut table = String::from(
+        "| `provider` | | What it needs | Memory, MiB | Default model |\n|---|---|---|---|---|\n",
+    );
+    // The others are not worth a longer page: a command lists them.
+    for provider in PROVIDERS.iter().filter(|it| it.is_first()) {
+        table += &format!(
+            "| `\"{}\"` | {} | {} | {} to {} | `{}` |\n",
+            provider.name,
+            provider.title,
+            provider.requires,
+            provider.memory.initial(),
+            provider.memory.max(),
+            provider.models.default,
+        );
+    }
+    let page = include_str!("../../docs/configuration.md");
+    assert!(
+        page.contains(&format!("\n\n{table}\n")),
+        "docs/configuration.md lacks this table:\n{table}"
+    );
 }
 
 #[test]

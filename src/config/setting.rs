@@ -11,10 +11,9 @@ use super::tree::{Node, Table, Value};
 use crate::diagnostic::Place;
 use crate::model::{
     Address, Class, ExposeProxy, FixedToken, InitialMemory, InterQube, Invalid, Label, ManagedQube,
-    MaxMemory, Memory, ModeName, Network, Os, Port, ProviderRef, ProviderSet, QubeName, Release,
-    Tag, Version,
+    MaxMemory, Memory, ModeName, Network, Os, PROVIDERS, Port, ProviderRef, ProviderSet, QubeName,
+    Release, Tag, Version,
 };
-use crate::provider::PROVIDERS;
 
 /// What kind of value a key takes.
 #[derive(Clone, Copy, Debug)]

@@ -26,12 +26,6 @@ impl Memory {
         max: 4000,
     };
 
-    /// A pair from a table in this program.
-    pub(crate) const fn known(initial: u32, max: u32) -> Self {
-        assert!(initial >= Self::LEAST_INITIAL && max >= Self::LEAST_MAX && initial <= max);
-        Memory { initial, max }
-    }
-
     /// A checked pair.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod name;
 mod network;
 mod package;
 mod port;
+mod provider;
 mod selection;
 mod text;
 
@@ -27,6 +28,7 @@ pub use name::{ManagedQube, QubeName, Tag};
 pub use network::{Covered, Network, NotSources, Sources};
 pub use package::{PackageVersion, Release, Version};
 pub use port::{Port, Ports};
+pub use provider::{Models, Others, PROVIDERS, Provider, find};
 pub use selection::{ModelRef, ProviderRef, ProviderSet};
 pub use text::Invalid;
 pub(crate) use text::{choice, nearest, pick, row};

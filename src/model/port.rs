@@ -16,8 +16,6 @@ impl Port {
     pub const LEAST: u16 = 1024;
     /// The highest.
     pub const MOST: u16 = u16::MAX;
-    /// The port that Ollama listens on by default, in the qube only.
-    pub const OLLAMA: Port = Port(11434);
     /// The port of the updates proxy that Qubes keeps on loopback in qubes and templates.
     pub const UPDATES_PROXY: Port = Port(8082);
 

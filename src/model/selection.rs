@@ -7,13 +7,18 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::{Invalid, Memory, nearest, pick};
-use crate::models::Others;
-use crate::provider::{PROVIDERS, Provider, find};
+use super::{Invalid, Memory, Others, PROVIDERS, Provider, find, nearest, pick};
 
-/// A reference to one entry of the table of providers.
+/// A reference to one of the providers.
 #[derive(Clone, Copy)]
 pub struct ProviderRef(&'static Provider);
+
+impl ProviderRef {
+    /// The provider.
+    pub fn get(self) -> &'static Provider {
+        self.0
+    }
+}
 
 impl std::ops::Deref for ProviderRef {
     type Target = Provider;
@@ -109,9 +114,10 @@ impl ProviderSet {
         }
     }
 
-    /// Every provider there is.
-    pub fn all() -> Self {
-        ProviderSet(PROVIDERS.iter().map(ProviderRef).collect())
+    /// Those that are shown first.
+    pub fn first() -> Self {
+        let first = PROVIDERS.iter().filter(|provider| provider.is_first());
+        ProviderSet(first.map(ProviderRef).collect())
     }
 
     /// The default provider.
@@ -165,7 +171,7 @@ impl ModelRef {
     pub fn default_of(provider: ProviderRef) -> Self {
         ModelRef {
             provider,
-            name: provider.models().default.clone(),
+            name: provider.models.default.clone(),
         }
     }
 
@@ -230,7 +236,7 @@ impl ModelRef {
 
     /// What to say if the list of its provider, whose others are treated so, does not have it.
     fn unlisted(&self, others: Others) -> Option<Invalid> {
-        let models = self.provider.models();
+        let models = &self.provider.models;
         if models.others != others || models.names.contains(&self.name) {
             return None;
         }
@@ -242,7 +248,7 @@ impl ModelRef {
                 "the models of {} are, by {} ({}), {}",
                 self.provider.title,
                 models.source,
-                models.taken,
+                models.as_of,
                 models.names.join(", ")
             ),
             match nearest(&self.name, known) {

@@ -3,43 +3,18 @@
 //! The programs that a server needs from its distribution, and the packages that bring them.
 
 use crate::model::{Class, Deployment, Os, Server, release_of};
-use crate::provider::{Need, PROVIDERS};
+use crate::provider::{self, Need};
 
 /// What every server needs from the distribution.
-const NEEDS: [Need; 4] = [
-    Need {
-        path: "/usr/bin/curl",
-        requires: "curl",
-        debian: "curl",
-        fedora: "curl",
-    },
-    Need {
-        path: "/usr/bin/socat",
-        requires: "socat",
-        debian: "socat",
-        fedora: "socat",
-    },
-    Need {
-        path: "/usr/bin/npm",
-        requires: "/usr/bin/npm",
-        debian: "npm",
-        fedora: "nodejs-npm",
-    },
-    Need {
-        path: "/usr/sbin/nft",
-        requires: "nftables",
-        debian: "nftables",
-        fedora: "nftables",
-    },
+static NEEDS: [Need; 4] = [
+    Need::of_all("/usr/bin/curl", "curl", "curl", "curl"),
+    Need::of_all("/usr/bin/socat", "socat", "socat", "socat"),
+    Need::of_all("/usr/bin/npm", "/usr/bin/npm", "npm", "nodejs-npm"),
+    Need::of_all("/usr/sbin/nft", "nftables", "nftables", "nftables"),
 ];
 
 /// What makes the gateway's certificate.
-const OPENSSL: Need = Need {
-    path: "/usr/bin/openssl",
-    requires: "openssl",
-    debian: "openssl",
-    fedora: "openssl",
-};
+static OPENSSL: Need = Need::of_all("/usr/bin/openssl", "openssl", "openssl", "openssl");
 
 fn is_fedora_44(server: &Server) -> bool {
     release_of(&server.template).is_some_and(|release| release >= 44)
@@ -49,18 +24,18 @@ fn is_fedora_44(server: &Server) -> bool {
 pub(super) fn packages(server: &Server) -> Vec<&'static str> {
     needs(server)
         .map(|need| match server.os {
-            Os::Debian => need.debian,
+            Os::Debian => &*need.debian,
             // Since Fedora 44 each Node has packages of its own, and a further one brings the
             // command.
             Os::Fedora if need.fedora == "nodejs-npm" && is_fedora_44(server) => "nodejs24-npm-bin",
-            Os::Fedora => need.fedora,
+            Os::Fedora => &*need.fedora,
         })
         .collect()
 }
 
 /// The paths of the programs that those packages bring.
 pub(super) fn programs(server: &Server) -> Vec<&'static str> {
-    needs(server).map(|need| need.path).collect()
+    needs(server).map(|need| &*need.path).collect()
 }
 
 /// What a server needs from the distribution.
@@ -68,7 +43,12 @@ fn needs(server: &Server) -> impl Iterator<Item = &'static Need> {
     NEEDS
         .iter()
         .chain(server.mode.has_tls().then_some(&OPENSSL))
-        .chain(server.providers.iter().flat_map(|p| p.needs.iter()))
+        .chain(
+            server
+                .providers
+                .iter()
+                .flat_map(|it| &provider::setup(it.get()).needs),
+        )
 }
 
 /// What the template package of a distribution draws in for the app qubes of a deployment.
@@ -87,15 +67,15 @@ pub(super) fn template_needs(deployment: &Deployment, os: Os) -> Vec<&'static st
 
 /// All that the template's package of a distribution may require, whatever the deployment.
 pub fn possible_needs(os: Os) -> Vec<&'static str> {
-    let provided = PROVIDERS.iter().flat_map(|provider| provider.needs);
+    let provided = provider::all().flat_map(|(_, setup)| &setup.needs);
     let all = NEEDS.iter().chain([&OPENSSL]).chain(provided);
     all.map(|need| required(need, os)).collect()
 }
 
 /// What a package of a distribution requires for a program.
-fn required(need: &Need, os: Os) -> &'static str {
+fn required(need: &'static Need, os: Os) -> &'static str {
     match os {
-        Os::Debian => need.debian,
-        Os::Fedora => need.requires,
+        Os::Debian => &need.debian,
+        Os::Fedora => &need.requires,
     }
 }

@@ -9,7 +9,7 @@ use super::policy::PolicyView;
 use super::view::{ClientView, Common, DeploymentView, ServerView};
 use super::{FORMULA, FORMULA_ROOT};
 use crate::model::Deployment;
-use crate::provider::PROVIDERS;
+use crate::provider;
 use crate::render::{Renderer, embedded};
 use crate::states::{FILES, Hosts, PARTS, Part, WHOLE};
 use crate::tree::{FileTree, Role};
@@ -26,7 +26,7 @@ fn forwarder() -> &'static str {
 }
 
 /// The commands of every server.
-const COMMANDS: [&str; 4] = [
+pub(super) const COMMANDS: [&str; 4] = [
     "openclaw",
     "openclaw-key",
     "openclaw-provider",
@@ -47,7 +47,7 @@ pub(super) fn add(
     tree: &mut FileTree,
     renderer: &Renderer,
     deployment: &Deployment,
-    examples: &[(&'static str, String)],
+    examples: &[(String, String)],
 ) {
     let all = DeploymentView::new(deployment);
     let common = Common::new(deployment, examples);
@@ -178,7 +178,7 @@ impl Writer<'_> {
     }
 
     /// The files that are the same in every server.
-    fn common_files(&mut self, examples: &[(&'static str, String)]) {
+    fn common_files(&mut self, examples: &[(String, String)]) {
         let verbatim = [
             ("etc/qubes-rpc/qubes.ConnectTCP", 0o755),
             ("usr/local/lib/openclaw/install", 0o755),
@@ -189,10 +189,8 @@ impl Writer<'_> {
             let text = embedded(&format!("templates/qube/{path}"));
             self.put(&format!("{FILES}/{path}"), text, mode);
         }
-        let provided = PROVIDERS
-            .iter()
-            .flat_map(|provider| provider.commands.iter());
-        for command in COMMANDS.iter().chain(provided) {
+        let provided = provider::all().flat_map(|(_, setup)| &setup.commands);
+        for command in COMMANDS.into_iter().chain(provided.map(String::as_str)) {
             let path = format!("usr/local/bin/{command}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
             self.put(&format!("{FILES}/{path}"), text, 0o755);

@@ -12,6 +12,7 @@ pub use distribution::possible_needs;
 
 use crate::model::{Deployment, Os, PackageVersion};
 use crate::openclaw;
+use crate::provider;
 use crate::render::{Renderer, embedded};
 use crate::tree::{FileTree, Host, Role};
 
@@ -59,7 +60,7 @@ impl Plan {
     /// The plan of a deployment.
     pub fn new(deployment: &Deployment) -> Self {
         let renderer = Renderer::new();
-        let examples = openclaw::examples();
+        let examples = openclaw::examples(provider::known(deployment).map(|(it, _)| it));
 
         let mut dom0 = FileTree::default();
         formula::add(&mut dom0, &renderer, deployment, &examples);

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{debian_package_file, distribution, package_file};
+use crate::model::Provider;
 use crate::model::{
     Class, Deployment, ExposeProxy, InterQube, ManagedQube, Mode, Os, Port, Ports, Server,
 };
 use crate::openclaw;
-use crate::provider::{OTHER_KEYS, OtherKey, PROVIDERS, Pin, Provider};
+use crate::provider::{self, OtherKey, Pin, Setup};
 use crate::tree::Host;
 
 /// The gateway's unit.
@@ -118,21 +119,25 @@ struct Service {
 
 impl<'a> ServerView<'a> {
     pub fn new(server: &'a Server) -> Self {
-        let provider_files = || server.providers.iter().flat_map(|p| p.files.iter());
+        let setups: Vec<_> = server
+            .providers
+            .iter()
+            .map(|it| provider::setup(it.get()))
+            .collect();
         let home_file = |path: &'static str, mode| HomeFile {
             id: path.rsplit('/').next().unwrap_or(path),
             path,
             mode: format!("{mode:04o}"),
         };
-        let units: Vec<_> = server
-            .providers
+        let units: Vec<_> = setups
             .iter()
-            .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
+            .flat_map(|setup| &setup.units)
+            .map(|unit| unit.name.as_str())
             .chain([GATEWAY_UNIT])
             .collect();
-        let all_units: Vec<_> = PROVIDERS
-            .iter()
-            .flat_map(|provider| provider.units.iter().map(|unit| unit.name))
+        let all_units: Vec<_> = provider::all()
+            .flat_map(|(_, setup)| &setup.units)
+            .map(|unit| unit.name.as_str())
             .chain([GATEWAY_UNIT])
             .collect();
         let opening = match &server.mode {
@@ -188,12 +193,21 @@ impl<'a> ServerView<'a> {
                 // What is in /etc is gone at the next start.
                 Class::App => "/usr/local/etc/qubes-rpc",
             },
-            installs: server.providers.iter().filter_map(|p| p.install).collect(),
+            installs: setups
+                .iter()
+                .filter_map(|setup| setup.install.as_ref())
+                .map(|install| install.states.as_str())
+                .collect(),
             files: std::iter::once(home_file(
                 ".config/systemd/user/openclaw-gateway.service",
                 0o644,
             ))
-            .chain(provider_files().map(|file| home_file(file.path, file.mode)))
+            .chain(
+                setups
+                    .iter()
+                    .flat_map(|setup| &setup.files)
+                    .map(|file| home_file(&file.path, file.mode)),
+            )
             .collect(),
             other_units: all_units
                 .iter()
@@ -201,13 +215,12 @@ impl<'a> ServerView<'a> {
                 .filter(|unit| !units.contains(unit))
                 .collect(),
             units,
-            services: server
-                .providers
+            services: setups
                 .iter()
-                .flat_map(|provider| provider.units)
+                .flat_map(|setup| &setup.units)
                 .map(|unit| Service {
-                    unit: unit.name,
-                    url: (unit.answers)(server.ports.proxy),
+                    unit: &unit.name,
+                    url: unit.answers(server.ports.proxy),
                     certificate: None,
                 })
                 .chain([Service {
@@ -226,7 +239,7 @@ impl<'a> ServerView<'a> {
             boot_script,
             token: server.token.as_ref().map(|token| token.reveal()),
             openclaw_json: openclaw::config(server),
-            key: KeyView::of(&server.model.provider()),
+            key: KeyView::of(server.model.provider().get()),
         }
     }
 }
@@ -369,23 +382,76 @@ struct KeyView {
     provider: &'static str,
     title: &'static str,
     variable: &'static str,
-    prefixes: &'static [&'static str],
+    prefixes: &'static [String],
 }
 
 impl KeyView {
-    fn of(provider: &Provider) -> Option<Self> {
-        provider.key.as_ref().map(|key| KeyView {
+    fn of(provider: &'static Provider) -> Option<Self> {
+        let key = provider::setup(provider).key.as_ref()?;
+        Some(KeyView {
             provider: provider.name,
-            title: provider.title,
-            variable: key.variable,
-            prefixes: key.prefixes,
+            title: &provider.title,
+            variable: &key.variable,
+            prefixes: &key.prefixes,
         })
     }
 }
 
+/// What the tools of a qube say of a provider.
+#[derive(Clone, Debug, Serialize)]
+struct ToolView {
+    name: &'static str,
+    title: &'static str,
+    /// The command by which its user logs in.
+    login: Option<&'static str>,
+    /// Whether it needs a key.
+    key: bool,
+    /// The file that is there when its tooling is installed.
+    done: Option<&'static str>,
+}
+
+impl ToolView {
+    fn of((provider, setup): (&'static Provider, &'static Setup)) -> Self {
+        ToolView {
+            name: provider.name,
+            title: &provider.title,
+            login: setup.login.as_deref(),
+            key: setup.key.is_some(),
+            done: setup.install.as_ref().map(|install| install.done.as_str()),
+        }
+    }
+}
+
+/// What `openclaw.clean` removes in a server beside units: what is installed for any provider, and
+/// what every server has.
+fn removed() -> Vec<String> {
+    const OF_ALL: [&str; 5] = [
+        "/rw/config/rc.local.d/50-openclaw.rc",
+        "/usr/local/bin/openclaw-dashboard",
+        "/usr/local/lib/openclaw",
+        "/usr/local/share/openclaw",
+        "/var/cache/openclaw-npm",
+    ];
+    let commands = provider::all().flat_map(|(_, setup)| &setup.commands);
+    let commands = super::formula::COMMANDS
+        .into_iter()
+        .chain(commands.map(String::as_str))
+        .map(|command| format!("/usr/local/bin/{command}"));
+    let installs = provider::all().filter_map(|(_, setup)| setup.install.as_ref());
+    let leaves = installs.flat_map(|install| install.leaves.iter().cloned());
+    let mut all: Vec<_> = OF_ALL
+        .map(str::to_owned)
+        .into_iter()
+        .chain(commands)
+        .chain(leaves)
+        .collect();
+    all.sort();
+    all
+}
+
 /// What does not depend on the deployment, but for the packages' version.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Common {
+pub(super) struct Common<'a> {
     openclaw: &'static str,
     node: &'static str,
     node_bin: String,
@@ -393,22 +459,24 @@ pub(super) struct Common {
     openclaw_gateway: String,
     /// The template package's file name, by distribution.
     template_packages: BTreeMap<&'static str, String>,
-    examples: Vec<&'static str>,
+    examples: Vec<&'a str>,
     /// The providers that need a key.
     keys: Vec<KeyView>,
     /// What is known of other services' keys.
-    other_keys: &'static [OtherKey],
+    other_keys: Vec<OtherKey>,
     /// What the commands of a server share.
     modules: &'static [&'static str],
-    /// All providers' names.
-    all_providers: String,
+    /// The providers that the tools know.
+    providers: Vec<ToolView>,
+    /// What `openclaw.clean` removes in a server.
+    removed: Vec<String>,
     /// Each provider's pins, under its name.
     #[serde(flatten)]
     pins: BTreeMap<&'static str, BTreeMap<&'static str, &'static Pin>>,
 }
 
-impl Common {
-    pub fn new(deployment: &Deployment, examples: &[(&'static str, String)]) -> Self {
+impl<'a> Common<'a> {
+    pub fn new(deployment: &Deployment, examples: &'a [(String, String)]) -> Self {
         Common {
             openclaw: openclaw::VERSION,
             node: openclaw::NODE_VERSION,
@@ -419,21 +487,20 @@ impl Common {
                 ("debian", debian_package_file(&deployment.package)),
                 ("fedora", package_file(Host::Template, &deployment.package)),
             ]),
-            examples: examples.iter().map(|(name, _)| *name).collect(),
-            keys: PROVIDERS.iter().filter_map(KeyView::of).collect(),
-            other_keys: OTHER_KEYS,
+            examples: examples.iter().map(|(name, _)| name.as_str()).collect(),
+            keys: provider::known(deployment)
+                .filter_map(|(provider, _)| KeyView::of(provider))
+                .collect(),
+            other_keys: provider::other_keys(provider::known(deployment)),
             modules: &super::formula::MODULES,
-            all_providers: PROVIDERS
-                .iter()
-                .map(|provider| provider.name)
-                .collect::<Vec<_>>()
-                .join(" "),
-            pins: PROVIDERS
-                .iter()
-                .map(|provider| {
+            providers: provider::known(deployment).map(ToolView::of).collect(),
+            removed: removed(),
+            pins: provider::all()
+                .map(|(provider, setup)| {
+                    let pins = setup.install.iter().flat_map(|install| &install.pins);
                     (
                         provider.name,
-                        provider.pins.iter().map(|pin| (pin.name, pin)).collect(),
+                        pins.map(|pin| (pin.name.as_str(), pin)).collect(),
                     )
                 })
                 .collect(),

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use openclaw_formula::config::{self, Input, Outcome};
 use openclaw_formula::diagnostic;
+use openclaw_formula::model::{PROVIDERS, find};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -256,10 +257,12 @@ pub fn valid() -> impl Strategy<Value = String> {
         "[a-z0-9][a-zA-Z0-9._:/@+-]{0,20}".prop_map(Some)
     ];
     // The proxy knows no others.
-    let cursors = prop::sample::select(openclaw_formula::models::of("cursor").names.clone());
-    let providers =
-        prop::sample::subsequence(vec!["cursor", "openai", "anthropic", "ollama"], 1..=4)
-            .prop_shuffle();
+    let cursors = prop::sample::select(find("cursor").unwrap().models.names.clone());
+    let providers = prop::sample::subsequence(
+        PROVIDERS.iter().map(|it| it.name).collect::<Vec<_>>(),
+        1..=4,
+    )
+    .prop_shuffle();
     let inter_qube = || prop::sample::select(vec!["off", "ask", "allow"]);
     let ports = prop_oneof![
         2 => Just(None),

@@ -18,22 +18,9 @@ openclaw-clean-files:
       - /home/user/.config/systemd/user/default.target.wants/<{ unit }>
       - /home/user/.config/systemd/user/<{ unit }>
 <% endfor %>
-      - /rw/config/rc.local.d/50-openclaw.rc
-      - /usr/local/bin/cursor-agent
-      - /usr/local/bin/ollama
-      - /usr/local/bin/openclaw
-      - /usr/local/bin/openclaw-cursor
-      - /usr/local/bin/openclaw-dashboard
-      - /usr/local/bin/openclaw-key
-      - /usr/local/bin/openclaw-model
-      - /usr/local/bin/openclaw-provider
-      - /usr/local/bin/openclaw-settings
-      - /usr/local/lib/cursor-agent
-      - /usr/local/lib/ollama
-      - /usr/local/lib/openclaw
-      - /usr/local/share/openclaw
-      - /var/cache/openclaw-go
-      - /var/cache/openclaw-npm
+<% for path in removed %>
+      - <{ path }>
+<% endfor %>
     - require:
       - cmd: openclaw-clean-services
 
