@@ -17,3 +17,4 @@ mod release;
 mod sbom;
 mod settings;
 mod verify;
+mod writing;

@@ -162,6 +162,25 @@ fn an_update_keeps_what_was_published() {
 
 #[test]
 #[ignore = "needs tests/setup: tests/run"]
+fn a_link_to_a_repository_stays_one() {
+    let bench = Bench::new();
+    stdout(&mut bench.add(&[]));
+    fs::rename(bench.at("repo"), bench.at("published")).unwrap();
+    std::os::unix::fs::symlink("published", bench.at("repo")).unwrap();
+    stdout(&mut bench.add(&["--release", "2"]));
+    assert_eq!(
+        fs::read_link(bench.at("repo")).unwrap(),
+        Path::new("published")
+    );
+    let packages = names(&bench.at("published"));
+    assert_eq!(packages.iter().filter(|it| it.ends_with(".rpm")).count(), 4);
+    // One folder under two names is one folder.
+    let text = bench.refused(&mut bench.add(&["--output", "published"]));
+    assert!(text.contains("are one folder, or one is in"), "{text}");
+}
+
+#[test]
+#[ignore = "needs tests/setup: tests/run"]
 fn a_folder_beside_it_has_all_packages() {
     let bench = Bench::new();
     let debian = ["--class", "app", "--template", "debian-13-xfce"];
@@ -198,7 +217,7 @@ fn what_is_no_repository_of_this_key_stays_as_it_is() {
     );
     refused(
         &mut bench.add(&["--output", "repo"]),
-        "--output and --repo both name DIR/repo",
+        "--output repo and --repo repo are one folder",
     );
     let mut unsigned = tool();
     let text = bench.refused(

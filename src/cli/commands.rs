@@ -21,6 +21,7 @@ use crate::read::{file, output, printable};
 use crate::refusal::Refusal;
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
+use crate::sink::place::Place;
 use crate::sink::repository::{self, Repository};
 use crate::sink::{deb, rpm, specfile};
 use crate::tree::Host;
@@ -252,7 +253,9 @@ fn signer(signing: &Signing) -> Result<Option<Signer>, Failure> {
 impl From<directory::Error> for Failure {
     fn from(error: directory::Error) -> Self {
         match error {
-            directory::Error::NotOurs { .. } => Failure::BadInput(error.to_string()),
+            directory::Error::NotOurs { .. } | directory::Error::Refused(_) => {
+                Failure::BadInput(error.to_string())
+            }
             directory::Error::Io { .. } => Failure::System(error.to_string()),
         }
     }
@@ -343,7 +346,7 @@ impl Job {
     /// A directory with its manifest: trees, packages, or both.
     fn stage(
         &self,
-        output: &Path,
+        output: Place,
         with_trees: bool,
         packed: Option<&Packed>,
     ) -> Result<Staging, Failure> {
@@ -390,52 +393,51 @@ fn paths<'a>(
 }
 
 fn generate(input: &Input, output: &Path) -> Result<(), Failure> {
-    Job::new(input)?.stage(output, true, None)?.publish()?;
+    let job = Job::new(input)?;
+    let place = Place::of(output)?;
+    job.stage(place, true, None)?.publish()?;
     story(&format!("wrote {}", output.display()));
     Ok(())
 }
 
 fn build(args: &args::Build) -> Result<(), Failure> {
     let job = Job::new(&args.output.input)?;
+    let place = Place::of(&args.output.output)?;
     let packed = job.pack(&args.signing)?;
-    let output = &args.output.output;
-    job.stage(output, true, Some(&packed))?.publish()?;
+    let lines = paths(place.shown(), packed.all());
+    job.stage(place, true, Some(&packed))?.publish()?;
     packed.tell();
-    product(&paths(output, packed.all()))
+    product(&lines)
 }
 
 fn package(args: &args::Package) -> Result<(), Failure> {
     let url = args.repo_url.as_deref().map(repository::Url::new);
     let url = url.transpose()?;
-    let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute);
-    if let (Some(Ok(output)), Some(Ok(repo))) = (absolute(&args.output), absolute(&args.repo))
-        && output == repo
-    {
-        return Err(Refusal::new(
-            format!("--output and --repo both name {}", output.display()),
-            "a repository has nothing in it but packages and what dnf needs",
-            "name another folder for one of them, or leave out --output",
-        )
-        .into());
-    }
     let job = Job::new(&args.input)?;
+    let place = |path: &Option<PathBuf>| path.as_deref().map(Place::of).transpose();
+    let (output, repo) = (place(&args.output)?, place(&args.repo)?);
+    if let (Some(output), Some(repo)) = (&output, &repo)
+        && output.overlaps(repo)
+    {
+        return Err(overlap(output, repo).into());
+    }
     let packed = job.pack(&args.signing)?;
     let mut lines = String::new();
     let mut stagings = Vec::new();
-    if let Some(output) = &args.output {
+    if let Some(output) = output {
+        lines += &paths(output.shown(), packed.all());
         stagings.push(job.stage(output, false, Some(&packed))?);
-        lines += &paths(output, packed.all());
     }
     // The command line asks for a key where it takes --repo.
-    if let (Some(directory), Some(signer)) = (&args.repo, &packed.signer) {
+    if let (Some(place), Some(signer)) = (repo, &packed.signer) {
+        lines += &paths(place.shown(), &packed.rpms);
         let repository = Repository {
-            directory,
+            place,
             url,
             signer,
             source_date_epoch: job.epoch,
         };
         stagings.push(repository.stage(&packed.rpms)?);
-        lines += &paths(directory, &packed.rpms);
         if args.output.is_none() {
             for (file, _) in &packed.debs {
                 story(&format!("{file} is not for dnf: --output writes it"));
@@ -448,6 +450,19 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     }
     packed.tell();
     product(&lines)
+}
+
+fn overlap(output: &Place, repo: &Place) -> Refusal {
+    Refusal::new(
+        format!(
+            "--output {} and --repo {} are one folder, or one is in the other",
+            output.shown().display(),
+            repo.shown().display()
+        ),
+        "a repository has nothing in it but packages and what dnf needs, and each folder is \
+         replaced as a whole",
+        "name another folder for one of them, or leave out --output",
+    )
 }
 
 fn compare(args: &Verify) -> Result<(), Failure> {

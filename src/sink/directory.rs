@@ -9,11 +9,14 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, FileType, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FileType, RenameFlags, rename, renameat_with};
+use rustix::io::Errno;
 use tempfile::TempDir;
 
+use super::place::{Place, irreplaceable};
 use crate::manifest::FILE_NAME;
 use crate::read::{output, walk};
+use crate::refusal::Refusal;
 use crate::tree::{Content, FileTree};
 
 /// Why a directory could not be written.
@@ -26,6 +29,8 @@ pub enum Error {
         /// What speaks against replacing it.
         reasons: Vec<String>,
     },
+    /// No directory can be written there.
+    Refused(Refusal),
     /// The system refused something.
     Io {
         /// On which path.
@@ -45,6 +50,7 @@ impl fmt::Display for Error {
                 }
                 write!(f, "name another directory, or remove this one")
             }
+            Error::Refused(refusal) => refusal.fmt(f),
             Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -54,8 +60,15 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::NotOurs { .. } => None,
+            Error::Refused(refusal) => refusal.source(),
             Error::Io { source, .. } => Some(source),
         }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal)
     }
 }
 
@@ -76,35 +89,31 @@ impl<T> At<T> for io::Result<T> {
 /// A directory that is being written beside the place where it will be. Dropped before
 /// [`Staging::publish`], it leaves nothing.
 pub struct Staging {
-    target: PathBuf,
+    place: Place,
     temporary: TempDir,
     time: SystemTime,
 }
 
 impl Staging {
-    /// Begins a directory at `target`; every entry will carry the time `source_date_epoch`.
+    /// Begins a directory; every entry will carry the time `source_date_epoch`.
     ///
     /// # Errors
-    /// If there is something at `target` that may not be replaced, or its parent cannot be
-    /// written to.
-    pub fn new(target: &Path, source_date_epoch: u32) -> Result<Self, Error> {
-        replaceable(target)?;
-        Staging::beside(target, source_date_epoch)
+    /// If there is something that may not be replaced, or the folder around it cannot be written
+    /// to.
+    pub fn new(place: Place, source_date_epoch: u32) -> Result<Self, Error> {
+        replaceable(&place)?;
+        Staging::beside(place, source_date_epoch)
     }
 
-    /// The same for a caller that knows itself whether what is at `target` may be replaced.
-    pub(super) fn beside(target: &Path, source_date_epoch: u32) -> Result<Self, Error> {
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).at(parent)?;
+    /// The same for a caller that knows itself whether what is there may be replaced.
+    pub(super) fn beside(place: Place, source_date_epoch: u32) -> Result<Self, Error> {
+        let parent = place.parent();
         let temporary = tempfile::Builder::new()
             .prefix(".openclaw-formula-")
             .tempdir_in(parent)
             .at(parent)?;
         Ok(Staging {
-            target: target.to_owned(),
+            place,
             temporary,
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(source_date_epoch.into()),
         })
@@ -187,19 +196,42 @@ impl Staging {
         let path = self.temporary.path();
         finish(path, self.time).at(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o755)).at(path)?;
-        let exchanged = renameat_with(CWD, path, CWD, &self.target, RenameFlags::EXCHANGE);
-        match exchanged {
+        let target = self.place.path();
+        match exchange(path, &target) {
             // The old one is at the temporary path now, and goes with it.
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::NOENT) => {
-                renameat_with(CWD, path, CWD, &self.target, RenameFlags::NOREPLACE)
-                    .map_err(io::Error::from)
-                    .at(&self.target)?;
+            Ok(Before::There) => Ok(()),
+            Ok(Before::Nothing) => {
                 let _ = self.temporary.keep();
                 Ok(())
             }
-            Err(error) => Err(io::Error::from(error)).at(&self.target),
+            Err(problem @ (Errno::XDEV | Errno::BUSY | Errno::INVAL)) => {
+                Err(irreplaceable(self.place.shown(), problem).into())
+            }
+            Err(problem) => Err(io::Error::from(problem)).at(self.place.shown()),
         }
+    }
+}
+
+/// What was where a directory is now.
+enum Before {
+    /// A directory, which is where the new one was.
+    There,
+    /// Nothing, or an empty directory.
+    Nothing,
+}
+
+/// Puts a directory in a place, and what is there in its place.
+fn exchange(new: &Path, target: &Path) -> rustix::io::Result<Before> {
+    match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(Before::There),
+        // A directory is renamed to what is not there, or is an empty one, and to nothing else; so
+        // can file systems that know no exchange, and an overlay with what is in its lower layer.
+        Err(problem @ (Errno::NOENT | Errno::INVAL | Errno::XDEV)) => match rename(new, target) {
+            Ok(()) => Ok(Before::Nothing),
+            Err(Errno::NOTEMPTY | Errno::EXIST) if problem != Errno::NOENT => Err(problem),
+            Err(problem) => Err(problem),
+        },
+        Err(problem) => Err(problem),
     }
 }
 
@@ -213,15 +245,16 @@ fn finish(directory: &Path, time: SystemTime) -> io::Result<()> {
     File::open(directory)?.set_modified(time)
 }
 
-/// Whether `target` is free, empty, or as this program left it.
-fn replaceable(target: &Path) -> Result<(), Error> {
+/// Whether a place is free, empty, or as this program left it.
+fn replaceable(place: &Place) -> Result<(), Error> {
+    let target = place.shown();
     let refuse = |reasons| {
         Err(Error::NotOurs {
             path: target.to_owned(),
             reasons,
         })
     };
-    match fs::symlink_metadata(target) {
+    match fs::metadata(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).at(target),
         Ok(metadata) if !metadata.is_dir() => return refuse(vec!["it is no directory".to_owned()]),

@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use minijinja::context;
 
 use super::directory::{self, At, Staging};
+use super::place::Place;
 use crate::openpgp::{self, Certificate, Signer};
 use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
 use crate::read::printable;
@@ -118,7 +119,7 @@ impl Url {
 /// A repository to be written.
 pub struct Repository<'a> {
     /// Where it is.
-    pub directory: &'a Path,
+    pub place: Place,
     /// Where others find it; what its `.repo` file says already, or its path, if not given.
     pub url: Option<Url>,
     /// What signs its metadata, and signed its packages.
@@ -136,12 +137,13 @@ impl Repository<'_> {
     /// something could not be written.
     pub fn stage(self, packages: &[(String, Vec<u8>)]) -> Result<Staging, Error> {
         let key = self.signer.certificate();
-        let mut all = existing(self.directory, key)?;
+        let directory = self.place.shown().to_owned();
+        let mut all = existing(&directory, key)?;
         let url = match self.url {
             Some(url) => url,
-            None => match url_of(self.directory)? {
+            None => match url_of(&directory)? {
                 Some(url) => url,
-                None => Url::of(self.directory)?,
+                None => Url::of(&directory)?,
             },
         };
         for (file, bytes) in packages {
@@ -155,7 +157,7 @@ impl Repository<'_> {
                     return Err(Refusal::new(
                         format!(
                             "{}: there is another package of that version and release",
-                            self.directory.join(file).display()
+                            directory.join(file).display()
                         ),
                         "a version and release is published once: who has it would never be \
                          offered the other",
@@ -166,7 +168,7 @@ impl Repository<'_> {
             }
         }
 
-        let staging = Staging::beside(self.directory, self.source_date_epoch)?;
+        let staging = Staging::beside(self.place, self.source_date_epoch)?;
         for (file, bytes) in &all {
             staging.file(file, bytes, 0o644)?;
         }
