@@ -116,7 +116,8 @@ fn what_is_accepted_stays_in_its_place() {
         let deployment = read(&text).deployment.unwrap();
         let plan = Plan::new(&deployment);
         let target = folder.path().join(count.get().to_string());
-        let staging = Staging::new(Place::of(&target).unwrap(), TIME).unwrap();
+        let staging =
+            Staging::new(Place::of(&target).unwrap().hold(|_| ()).unwrap(), TIME).unwrap();
         staging.tree("dom0", plan.tree(Host::Dom0)).unwrap();
         let manifest = Manifest::new(&deployment, TIME, &plan, Vec::new(), Vec::new());
         staging

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::gnupg::Gnupg;
 use crate::support::root::{Root, TOP_LINK};
@@ -158,6 +158,59 @@ fn an_update_keeps_what_was_published() {
     update("2", "openai");
     update("1", "cursor");
     assert!(contents(&repo) == after, "the order shows");
+}
+
+#[test]
+#[ignore = "needs tests/setup: tests/run"]
+fn two_that_publish_at_once_both_do() {
+    let bench = Bench::new();
+    // The first of them begin the repository, and the later ones find it.
+    for round in 0..2 {
+        let runs: Vec<_> = (1..=4)
+            .map(|run| {
+                let release = (4 * round + run).to_string();
+                let mut add = bench.add(&["--release", &release]);
+                add.stdout(Stdio::piped()).stderr(Stdio::piped());
+                add.spawn().unwrap()
+            })
+            .collect();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", said(&output));
+        }
+        let packages = names(&bench.at("repo"));
+        let packages = packages.iter().filter(|name| name.ends_with(".rpm"));
+        assert_eq!(packages.count(), 8 * (round + 1));
+    }
+    // The metadata has them all, and nothing is left beside.
+    let index = stdout(Command::new("sh").arg("-c").arg(format!(
+        "zcat {}/repodata/*-primary.xml.gz",
+        bench.at("repo").display()
+    )));
+    assert!(index.contains("packages=\"16\""), "{index}");
+    assert_eq!(names(bench.folder.path()), ["packages.key", "repo"]);
+}
+
+#[test]
+#[ignore = "needs tests/setup: tests/run"]
+fn what_a_killed_run_left_is_removed_by_the_next() {
+    let bench = Bench::new();
+    stdout(&mut bench.add(&[]));
+    let before = contents(&bench.at("repo"));
+    let programs = tempfile::tempdir().unwrap();
+    let program = programs.path().join("createrepo_c");
+    fs::write(&program, "#!/bin/sh\nkill -KILL $PPID\n").unwrap();
+    stdout(Command::new("chmod").arg("755").arg(program));
+    let mut killed = bench.add(&["--release", "2"]);
+    let output = killed.env("PATH", programs.path()).output().unwrap();
+    assert_eq!(output.status.code(), None, "{}", said(&output));
+    assert!(contents(&bench.at("repo")) == before);
+    let left = names(bench.folder.path());
+    assert!(left[0].starts_with(".openclaw-formula-"), "{left:?}");
+    let mut build = tool();
+    build.current_dir(bench.folder.path());
+    stdout(build.args(["generate", "--output", "out"]));
+    assert_eq!(names(bench.folder.path()), ["out", "packages.key", "repo"]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 //! Where directories and repositories are written, and what happens there when it cannot be done, is
 //! done twice at once, or ends half-way.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::{said, stdout, tool};
 
@@ -134,4 +135,126 @@ fn what_cannot_be_replaced_is_told_with_the_way_out() {
     assert!(said.contains("\nhelp: name another folder"), "{said}");
     assert_eq!(names(&at("lower")), ["empty", "out"]);
     assert_eq!(names(&at("lower/empty")), [""; 0]);
+}
+
+/// What a run that is killed leaves beside a directory of this name, with its lock.
+fn left(folder: &Path, name: &str) -> (PathBuf, File) {
+    let hash = openclaw_formula::tree::sha256(name.as_bytes());
+    let left = folder.join(format!(".openclaw-formula-{}", &hash[..16]));
+    fs::create_dir_all(left.join("new/dom0")).unwrap();
+    fs::write(left.join("new/dom0/file"), "").unwrap();
+    fs::write(left.join("lock"), "").unwrap();
+    let lock = File::open(left.join("lock")).unwrap();
+    (left, lock)
+}
+
+#[test]
+fn a_run_waits_for_another_that_writes_to_the_same_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (left, lock) = left(folder.path(), "out");
+    lock.lock().unwrap();
+    let mut build = tool();
+    build.current_dir(folder.path()).stderr(Stdio::piped());
+    let mut waiting = build.args(["generate", "-o", "out"]).spawn().unwrap();
+    let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    assert_eq!(
+        lines.next().unwrap().unwrap(),
+        "waiting for another openclaw-formula that writes to out"
+    );
+    // Another place is nobody's.
+    let mut other = tool();
+    other
+        .current_dir(folder.path())
+        .args(["generate", "-o", "b"]);
+    assert_eq!(said(&other.output().unwrap()), "wrote b\n");
+    assert!(left.join("new/dom0/file").exists());
+    assert!(waiting.try_wait().unwrap().is_none());
+    drop(lock);
+    assert_eq!(lines.next().unwrap().unwrap(), "wrote out");
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(names(folder.path()), ["b", "out"]);
+    stdout(tool().arg("verify").arg(folder.path().join("out")));
+}
+
+/// Many runs for one directory end one after the other, and the last one's is there.
+#[test]
+fn many_runs_leave_one_whole_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs: Vec<_> = (1..=8)
+        .map(|release: u32| {
+            let mut build = tool();
+            build.current_dir(folder.path()).stderr(Stdio::piped());
+            build.args(["generate", "-o", "out", "--release", &release.to_string()]);
+            build.spawn().unwrap()
+        })
+        .collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    assert_eq!(names(folder.path()), ["out"]);
+    stdout(tool().arg("verify").arg(folder.path().join("out")));
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (dead, _) = left(folder.path(), "out");
+    let (other, _) = left(folder.path(), "other");
+    let (alive, lock) = left(folder.path(), "alive");
+    lock.lock().unwrap();
+    // Killed between two steps.
+    let begun = at(".openclaw-formula-00000000000000ff");
+    fs::create_dir(&begun).unwrap();
+    // Somebody's own, whatever they are called.
+    let own = [
+        ".openclaw-formula-backup/lock",
+        ".openclaw-formula-0123456789abcde/lock",
+        ".openclaw-formula-0123456789abcdef/letter",
+        ".openclaw-formula-0123456789abcdefg/lock",
+        "openclaw-formula-0123456789abcdef/lock",
+    ];
+    for path in own {
+        fs::create_dir(at(path).parent().unwrap()).unwrap();
+        fs::write(at(path), "").unwrap();
+    }
+    // A link leads to what is not here.
+    fs::create_dir(at("elsewhere")).unwrap();
+    fs::write(at("elsewhere/lock"), "").unwrap();
+    symlink("elsewhere", at(".openclaw-formula-00000000000000aa")).unwrap();
+    stdout(tool().args(["generate", "-o"]).arg(at("out")));
+    assert!(!dead.exists() && !other.exists() && !begun.exists());
+    assert!(alive.join("new/dom0/file").exists());
+    assert!(at("elsewhere/lock").exists());
+    for path in own {
+        assert!(at(path).exists(), "{path}");
+    }
+    // What is in a leftover and was not written by a run stays too.
+    drop(lock);
+    fs::write(alive.join("letter"), "").unwrap();
+    stdout(tool().args(["generate", "-o"]).arg(at("out")));
+    assert_eq!(names(&alive), ["letter"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_another_user_may_write_to_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    for change in ["chown nobody", "chmod o+w"] {
+        let (theirs, _) = left(folder.path(), "out");
+        let (before, after) = change.split_once(' ').unwrap();
+        stdout(Command::new(before).arg(after).arg(&theirs));
+        let mut build = tool();
+        build
+            .args(["generate", "-o"])
+            .arg(folder.path().join("out"));
+        let said = refusal(&build.output().unwrap());
+        assert!(
+            said.contains(" may be written to by another user\n"),
+            "{said}"
+        );
+        assert!(theirs.join("new/dom0/file").exists());
+        fs::remove_dir_all(theirs).unwrap();
+    }
 }

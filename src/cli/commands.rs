@@ -21,7 +21,7 @@ use crate::read::{file, output, printable};
 use crate::refusal::Refusal;
 use crate::sbom;
 use crate::sink::directory::{self, Staging};
-use crate::sink::place::Place;
+use crate::sink::place::{Held, Place};
 use crate::sink::repository::{self, Repository};
 use crate::sink::{deb, rpm, specfile};
 use crate::tree::Host;
@@ -346,11 +346,11 @@ impl Job {
     /// A directory with its manifest: trees, packages, or both.
     fn stage(
         &self,
-        output: Place,
+        held: Held,
         with_trees: bool,
         packed: Option<&Packed>,
     ) -> Result<Staging, Failure> {
-        let staging = Staging::new(output, self.epoch)?;
+        let staging = Staging::new(held, self.epoch)?;
         let mut specs = Vec::new();
         if with_trees {
             for host in Host::ALL {
@@ -395,7 +395,7 @@ fn paths<'a>(
 fn generate(input: &Input, output: &Path) -> Result<(), Failure> {
     let job = Job::new(input)?;
     let place = Place::of(output)?;
-    job.stage(place, true, None)?.publish()?;
+    job.stage(hold(place)?, true, None)?.publish()?;
     story(&format!("wrote {}", output.display()));
     Ok(())
 }
@@ -405,7 +405,7 @@ fn build(args: &args::Build) -> Result<(), Failure> {
     let place = Place::of(&args.output.output)?;
     let packed = job.pack(&args.signing)?;
     let lines = paths(place.shown(), packed.all());
-    job.stage(place, true, Some(&packed))?.publish()?;
+    job.stage(hold(place)?, true, Some(&packed))?.publish()?;
     packed.tell();
     product(&lines)
 }
@@ -424,15 +424,24 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     let packed = job.pack(&args.signing)?;
     let mut lines = String::new();
     let mut stagings = Vec::new();
+    // Two runs that name the same two folders wait for the first, and not for each other.
+    let hold = |place: Option<Place>| place.map(hold).transpose();
+    let (output, repo) = match (output, repo) {
+        (Some(output), Some(repo)) if repo.comes_before(&output) => {
+            let repo = hold(Some(repo))?;
+            (hold(Some(output))?, repo)
+        }
+        (output, repo) => (hold(output)?, hold(repo)?),
+    };
     if let Some(output) = output {
-        lines += &paths(output.shown(), packed.all());
+        lines += &paths(output.place().shown(), packed.all());
         stagings.push(job.stage(output, false, Some(&packed))?);
     }
     // The command line asks for a key where it takes --repo.
-    if let (Some(place), Some(signer)) = (repo, &packed.signer) {
-        lines += &paths(place.shown(), &packed.rpms);
+    if let (Some(held), Some(signer)) = (repo, &packed.signer) {
+        lines += &paths(held.place().shown(), &packed.rpms);
         let repository = Repository {
-            place,
+            held,
             url,
             signer,
             source_date_epoch: job.epoch,
@@ -450,6 +459,17 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     }
     packed.tell();
     product(&lines)
+}
+
+/// Takes a place for this run.
+fn hold(place: Place) -> Result<Held, Failure> {
+    let waiting = |path: &Path| {
+        story(&format!(
+            "waiting for another openclaw-formula that writes to {}",
+            path.display()
+        ));
+    };
+    Ok(place.hold(waiting)?)
 }
 
 fn overlap(output: &Place, repo: &Place) -> Refusal {

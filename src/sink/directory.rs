@@ -11,9 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, FileType, RenameFlags, rename, renameat_with};
 use rustix::io::Errno;
-use tempfile::TempDir;
 
-use super::place::{Place, irreplaceable};
+use super::place::{Held, Place, irreplaceable};
 use crate::manifest::FILE_NAME;
 use crate::read::{output, walk};
 use crate::refusal::Refusal;
@@ -87,10 +86,10 @@ impl<T> At<T> for io::Result<T> {
 }
 
 /// A directory that is being written beside the place where it will be. Dropped before
-/// [`Staging::publish`], it leaves nothing.
+/// [`Staging::publish`], it leaves nothing; killed, it leaves what the next run removes.
 pub struct Staging {
-    place: Place,
-    temporary: TempDir,
+    held: Held,
+    path: PathBuf,
     time: SystemTime,
 }
 
@@ -100,28 +99,25 @@ impl Staging {
     /// # Errors
     /// If there is something that may not be replaced, or the folder around it cannot be written
     /// to.
-    pub fn new(place: Place, source_date_epoch: u32) -> Result<Self, Error> {
-        replaceable(&place)?;
-        Staging::beside(place, source_date_epoch)
+    pub fn new(held: Held, source_date_epoch: u32) -> Result<Self, Error> {
+        replaceable(held.place())?;
+        Staging::beside(held, source_date_epoch)
     }
 
     /// The same for a caller that knows itself whether what is there may be replaced.
-    pub(super) fn beside(place: Place, source_date_epoch: u32) -> Result<Self, Error> {
-        let parent = place.parent();
-        let temporary = tempfile::Builder::new()
-            .prefix(".openclaw-formula-")
-            .tempdir_in(parent)
-            .at(parent)?;
+    pub(super) fn beside(held: Held, source_date_epoch: u32) -> Result<Self, Error> {
+        let path = held.new_directory();
+        fs::create_dir(&path).at(&path)?;
         Ok(Staging {
-            place,
-            temporary,
+            held,
+            path,
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(source_date_epoch.into()),
         })
     }
 
     /// Where it is written.
     pub(super) fn path(&self) -> &Path {
-        self.temporary.path()
+        &self.path
     }
 
     /// The time that every entry carries.
@@ -134,7 +130,7 @@ impl Staging {
     /// # Errors
     /// What the system refuses.
     pub fn file(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
-        let path = self.temporary.path().join(name);
+        let path = self.path.join(name);
         if let Some((folder, _)) = name.rsplit_once('/') {
             self.folder(folder)?;
         }
@@ -153,7 +149,7 @@ impl Staging {
 
     /// Makes a folder and those that lead to it, with a mode that does not depend on the umask.
     fn folder(&self, name: &str) -> Result<(), Error> {
-        let mut path = self.temporary.path().to_owned();
+        let mut path = self.path.to_owned();
         for part in name.split('/') {
             path.push(part);
             match fs::create_dir(&path) {
@@ -181,7 +177,7 @@ impl Staging {
         // Modes last: a directory without write permission could not be filled.
         for (path, entry) in tree.iter() {
             if entry.content == Content::Directory {
-                let path = self.temporary.path().join(folder).join(path.relative());
+                let path = self.path.join(folder).join(path.relative());
                 fs::set_permissions(&path, Permissions::from_mode(entry.mode.into())).at(&path)?;
             }
         }
@@ -193,43 +189,31 @@ impl Staging {
     /// # Errors
     /// What the system refuses; then what was there before is there still.
     pub fn publish(self) -> Result<(), Error> {
-        let path = self.temporary.path();
+        let path = self.path();
         finish(path, self.time).at(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o755)).at(path)?;
-        let target = self.place.path();
+        let place = self.held.place();
+        let target = place.path();
         match exchange(path, &target) {
-            // The old one is at the temporary path now, and goes with it.
-            Ok(Before::There) => Ok(()),
-            Ok(Before::Nothing) => {
-                let _ = self.temporary.keep();
-                Ok(())
-            }
+            // What was there is where the new one was now, and goes with that.
+            Ok(()) => Ok(()),
             Err(problem @ (Errno::XDEV | Errno::BUSY | Errno::INVAL)) => {
-                Err(irreplaceable(self.place.shown(), problem).into())
+                Err(irreplaceable(place.shown(), problem).into())
             }
-            Err(problem) => Err(io::Error::from(problem)).at(self.place.shown()),
+            Err(problem) => Err(io::Error::from(problem)).at(place.shown()),
         }
     }
 }
 
-/// What was where a directory is now.
-enum Before {
-    /// A directory, which is where the new one was.
-    There,
-    /// Nothing, or an empty directory.
-    Nothing,
-}
-
 /// Puts a directory in a place, and what is there in its place.
-fn exchange(new: &Path, target: &Path) -> rustix::io::Result<Before> {
+fn exchange(new: &Path, target: &Path) -> rustix::io::Result<()> {
     match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(Before::There),
+        Ok(()) => Ok(()),
         // A directory is renamed to what is not there, or is an empty one, and to nothing else; so
         // can file systems that know no exchange, and an overlay with what is in its lower layer.
         Err(problem @ (Errno::NOENT | Errno::INVAL | Errno::XDEV)) => match rename(new, target) {
-            Ok(()) => Ok(Before::Nothing),
             Err(Errno::NOTEMPTY | Errno::EXIST) if problem != Errno::NOENT => Err(problem),
-            Err(problem) => Err(problem),
+            renamed => renamed,
         },
         Err(problem) => Err(problem),
     }

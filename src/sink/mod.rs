@@ -9,3 +9,4 @@ pub mod repository;
 pub mod rpm;
 pub(crate) mod spec;
 pub mod specfile;
+mod workshop;

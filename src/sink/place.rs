@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::directory::{At, Error};
+use super::workshop::Workshop;
 use crate::read::printable;
 use crate::refusal::Refusal;
 
@@ -72,20 +73,51 @@ impl Place {
         &self.shown
     }
 
-    /// The folder that it is in.
-    pub(super) fn parent(&self) -> &Path {
-        &self.parent
-    }
-
     /// Its path without links.
     pub(super) fn path(&self) -> PathBuf {
         self.parent.join(&self.name)
+    }
+
+    /// Takes it for this run alone, and tells `waiting` if another run has it.
+    ///
+    /// # Errors
+    /// If the folder that it is in cannot be written to.
+    pub fn hold(self, waiting: impl FnOnce(&Path)) -> Result<Held, Error> {
+        let workshop = Workshop::open(&self.parent, &self.name, || waiting(&self.shown))?;
+        Ok(Held {
+            place: self,
+            workshop,
+        })
+    }
+
+    /// The order in which places are held.
+    pub fn comes_before(&self, other: &Place) -> bool {
+        self.path() < other.path()
     }
 
     /// Whether one is the other, or is in it.
     pub fn overlaps(&self, other: &Place) -> bool {
         let (one, other) = (self.path(), other.path());
         one.starts_with(&other) || other.starts_with(&one)
+    }
+}
+
+/// A place that no other run writes to meanwhile.
+#[derive(Debug)]
+pub struct Held {
+    place: Place,
+    workshop: Workshop,
+}
+
+impl Held {
+    /// The place.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where to write what will be there.
+    pub(super) fn new_directory(&self) -> PathBuf {
+        self.workshop.new_directory()
     }
 }
 

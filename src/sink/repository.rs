@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use minijinja::context;
 
 use super::directory::{self, At, Staging};
-use super::place::Place;
+use super::place::Held;
 use crate::openpgp::{self, Certificate, Signer};
 use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
 use crate::read::printable;
@@ -119,7 +119,7 @@ impl Url {
 /// A repository to be written.
 pub struct Repository<'a> {
     /// Where it is.
-    pub place: Place,
+    pub held: Held,
     /// Where others find it; what its `.repo` file says already, or its path, if not given.
     pub url: Option<Url>,
     /// What signs its metadata, and signed its packages.
@@ -137,7 +137,7 @@ impl Repository<'_> {
     /// something could not be written.
     pub fn stage(self, packages: &[(String, Vec<u8>)]) -> Result<Staging, Error> {
         let key = self.signer.certificate();
-        let directory = self.place.shown().to_owned();
+        let directory = self.held.place().shown().to_owned();
         let mut all = existing(&directory, key)?;
         let url = match self.url {
             Some(url) => url,
@@ -168,7 +168,7 @@ impl Repository<'_> {
             }
         }
 
-        let staging = Staging::beside(self.place, self.source_date_epoch)?;
+        let staging = Staging::beside(self.held, self.source_date_epoch)?;
         for (file, bytes) in &all {
             staging.file(file, bytes, 0o644)?;
         }
