@@ -258,3 +258,35 @@ fn what_another_user_may_write_to_is_not_used() {
         fs::remove_dir_all(theirs).unwrap();
     }
 }
+
+/// A machine that loses its power has the old directory or the new one, and no empty files.
+#[test]
+#[ignore = "needs tests/setup: tests/run"]
+fn what_is_published_is_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    for renames in [&["renameat2", "renameat"][..], &["renameat2"]] {
+        let log = folder.path().join("log");
+        let calls = "--trace=write,syncfs,renameat,renameat2";
+        let mut traced = Command::new("strace");
+        traced.args([calls, "--follow-forks", "--output"]).arg(&log);
+        traced.arg(env!("CARGO_BIN_EXE_openclaw-formula"));
+        stdout(
+            traced
+                .args(["generate", "-o"])
+                .arg(folder.path().join("out")),
+        );
+        let log = fs::read_to_string(log).unwrap();
+        // PID CALL(ARGUMENTS) = RESULT
+        let calls = log
+            .lines()
+            .filter_map(|line| line.split_once(' ')?.1.trim().split_once('('));
+        let mut calls: Vec<_> = calls.map(|(call, _)| call).collect();
+        // Whatever was said to the terminal, or removed, comes after.
+        let last = calls.iter().rposition(|call| *call == "syncfs").unwrap();
+        assert!(calls[last..].contains(&"write"), "{calls:?}");
+        calls.truncate(last + 1);
+        calls.dedup();
+        let expected = [&["write", "syncfs"][..], renames, &["syncfs"]].concat();
+        assert_eq!(calls, expected);
+    }
+}

@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, FileType, RenameFlags, rename, renameat_with};
+use rustix::fs::{CWD, FileType, RenameFlags, rename, renameat_with, syncfs};
 use rustix::io::Errno;
 
 use super::place::{Held, Place, irreplaceable};
@@ -184,19 +184,25 @@ impl Staging {
         Ok(())
     }
 
-    /// Puts the directory in its place, in one step.
+    /// Puts the directory in its place, in one step, and ends when the disk has it: a machine that
+    /// loses its power has the old one or the new one.
     ///
     /// # Errors
-    /// What the system refuses; then what was there before is there still.
+    /// What the system refuses; then what was there before is there still, unless the disk failed.
     pub fn publish(self) -> Result<(), Error> {
         let path = self.path();
         finish(path, self.time).at(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o755)).at(path)?;
+        // The whole file system in one call: to wait for each of some hundred files takes a hundred
+        // times as long on a disk that nobody else writes to, and twice as long on one that is busy.
+        let opened = File::open(path).at(path)?;
+        let sync = || syncfs(&opened).map_err(io::Error::from).at(path);
+        sync()?;
         let place = self.held.place();
         let target = place.path();
         match exchange(path, &target) {
             // What was there is where the new one was now, and goes with that.
-            Ok(()) => Ok(()),
+            Ok(()) => sync(),
             Err(problem @ (Errno::XDEV | Errno::BUSY | Errno::INVAL)) => {
                 Err(irreplaceable(place.shown(), problem).into())
             }
