@@ -96,16 +96,25 @@ fn desktop_entries_are_valid() {
     assert_eq!(said, "");
 }
 
-/// Every text file of the product says under which licence it is, where its language has comments.
+/// Every text file of the product says under which licence it is, and where it is from, where its
+/// language has comments.
 #[test]
-fn generated_files_carry_their_licence() {
+fn generated_files_carry_their_licence_and_their_origin() {
     let built = Built::example("several-servers.toml");
-    for path in files(&built.output.join("dom0/srv")) {
+    for path in files(&built.output.join("dom0/srv"))
+        .into_iter()
+        .chain(files(&built.output.join("dom0/etc")))
+    {
         let text = fs::read_to_string(&path).unwrap();
         let commented = path.extension().is_none_or(|extension| extension != "json");
         if commented {
+            let head: Vec<_> = text.lines().take(3).collect();
+            let licence = head
+                .iter()
+                .position(|line| line.ends_with("SPDX-License-Identifier: MIT OR Apache-2.0"));
+            let origin = licence.and_then(|number| head.get(number + 1));
             assert!(
-                text.contains("SPDX-License-Identifier: MIT OR Apache-2.0"),
+                origin.is_some_and(|line| line.contains("Written by openclaw-formula from")),
                 "{}",
                 path.display()
             );

@@ -73,12 +73,18 @@ openclaw-create-<{ server.name }>:
 <% if server.ip %>
       - ip: <{ server.ip }>
 <% endif %>
+      # It needs no sound.
+      - audiovm: none
       - memory: <{ server.memory }>
       - maxmem: <{ server.max_memory }>
       - autostart: <{ "True" if server.autostart else "False" }>
     - features:
       - enable:
         - servicevm
+      # It prints nothing, and looks for no printers.
+      - disable:
+        - service.cups
+        - service.cups-browsed
     - tags:
       - add:
 <% for tag in server.tags %>

@@ -58,24 +58,28 @@ openclaw-policy-former-clients:
   cmd.run:
     - name: >-
         grep -v '^#' /var/lib/openclaw-formula/clients
-        | grep -vxF -e ''
+<% if clients %>
+        | grep -vxF
 <% for client in clients %>
 <% for tag in client.tags %>
         -e '<{ client.name }> <{ tag }>'
 <% endfor %>
 <% endfor %>
+<% endif %>
         | while read -r qube tag; do
         if qvm-check --quiet "$qube"; then qvm-tags "$qube" del "$tag" || exit; fi;
         echo "$qube has not the tag $tag any more.
         To take its ports away: qubesctl --skip-dom0 --targets=$qube state.apply openclaw.clean"; done
     - onlyif: >-
         grep -v '^#' /var/lib/openclaw-formula/clients
-        | grep -vxF -e ''
+<% if clients %>
+        | grep -vxF
 <% for client in clients %>
 <% for tag in client.tags %>
         -e '<{ client.name }> <{ tag }>'
 <% endfor %>
 <% endfor %>
+<% endif %>
         | grep -q .
 
 openclaw-policy-clients:

@@ -53,6 +53,7 @@ openclaw-tunnel-<{ tunnel.port }>:
 <% endif %>
 
 # Tunnels of earlier configurations.
+<% if tunnels %>
 openclaw-tunnel-stale:
   cmd.run:
     - name: >-
@@ -67,8 +68,7 @@ openclaw-tunnel-stale:
         ! -name openclaw-tunnel@<{ tunnel.port }>.service
 <% endfor %>
         | grep -q .
-<% if not tunnels %>
-
+<% else %>
 openclaw-tunnel-absent:
   file.absent:
     - names:
@@ -76,12 +76,18 @@ openclaw-tunnel-absent:
       - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
       - /etc/systemd/system/openclaw-tunnel@.service
-    - require:
-      - cmd: openclaw-tunnel-stale
 
-openclaw-tunnel-reload:
+openclaw-tunnel-not-enabled:
+  file.tidied:
+    - name: /etc/systemd/system/multi-user.target.wants
+    - matches:
+      - openclaw-tunnel@
+    - onlyif: test -d /etc/systemd/system/multi-user.target.wants
+
+openclaw-tunnel-stale:
   cmd.run:
-    - name: systemctl daemon-reload
+    - name: systemctl daemon-reload && systemctl stop 'openclaw-tunnel@*'
     - onchanges:
       - file: openclaw-tunnel-absent
+      - file: openclaw-tunnel-not-enabled
 <% endif %>

@@ -2,6 +2,8 @@
 
 //! The formula: states and top files, and the files that the states put in place.
 
+use std::collections::BTreeSet;
+
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
@@ -86,13 +88,30 @@ pub(super) fn add(
         context.clone(),
     );
     writer.dom0_files(&all, context);
-    writer.common_files(examples);
+    let used = deployment.servers.iter().flat_map(|it| it.providers.iter());
+    let provided = used.flat_map(|it| &provider::setup(it.get()).commands);
+    writer.common_files(provided.map(String::as_str).collect(), examples);
     for server in &all.servers {
         writer.server(server);
     }
     for client in &all.clients {
         writer.client(client);
     }
+}
+
+/// Where a file says that it may be used, it says next where it is from and how to change it. Not
+/// which version wrote it: another one would then change every file.
+pub(super) fn with_origin(text: &str) -> String {
+    const ORIGIN: &str = "Written by openclaw-formula from its configuration: change that, and build and apply anew.";
+    let mut lines: Vec<_> = text.split('\n').map(str::to_owned).collect();
+    let licence = lines.iter().take(2).enumerate().find_map(|(number, line)| {
+        let (mark, _) = line.split_once("SPDX-License-Identifier: ")?;
+        Some((number, mark.to_owned()))
+    });
+    if let Some((number, mark)) = licence {
+        lines.insert(number + 1, format!("{mark}{ORIGIN}"));
+    }
+    lines.join("\n")
 }
 
 struct Writer<'a> {
@@ -102,9 +121,9 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn put(&mut self, path: &str, text: impl Into<Vec<u8>>, mode: u16) {
+    fn put(&mut self, path: &str, text: &str, mode: u16) {
         let path = format!("{FORMULA_ROOT}/{FORMULA}/{path}");
-        self.tree.file(&path, text, mode, Role::Plain);
+        self.tree.file(&path, with_origin(text), mode, Role::Plain);
     }
 
     fn render(&self, template: &str, context: Value) -> String {
@@ -115,7 +134,7 @@ impl Writer<'_> {
 
     fn state(&mut self, name: &str, template: &str, context: Value) {
         let text = self.render(template, context);
-        self.put(&format!("{name}.sls"), text, 0o644);
+        self.put(&format!("{name}.sls"), &text, 0o644);
     }
 
     /// The top file that applies `sls` to these hosts.
@@ -131,7 +150,7 @@ impl Writer<'_> {
         };
         let context = context! { hosts => Serde(hosts), sls, state, targets => qubes.join(",") };
         let text = self.render("salt/openclaw/top.top", context);
-        self.put(&format!("{name}.top"), text, 0o644);
+        self.put(&format!("{name}.top"), &text, 0o644);
     }
 
     /// A state that includes each host's own part, and its top file.
@@ -173,12 +192,12 @@ impl Writer<'_> {
         let context = context! { ..context, ..Value::from(Serde(PolicyView::new(all))) };
         for (path, mode) in files {
             let text = self.render(&format!("templates/dom0/{path}"), context.clone());
-            self.put(&format!("dom0/files/{path}"), text, mode);
+            self.put(&format!("dom0/files/{path}"), &text, mode);
         }
     }
 
-    /// The files that are the same in every server.
-    fn common_files(&mut self, examples: &[(String, String)]) {
+    /// The files that are the same in every server. `provided` are the commands of providers.
+    fn common_files(&mut self, provided: BTreeSet<&str>, examples: &[(String, String)]) {
         let verbatim = [
             ("etc/qubes-rpc/qubes.ConnectTCP", 0o755),
             ("usr/local/lib/openclaw/install", 0o755),
@@ -189,20 +208,19 @@ impl Writer<'_> {
             let text = embedded(&format!("templates/qube/{path}"));
             self.put(&format!("{FILES}/{path}"), text, mode);
         }
-        let provided = provider::all().flat_map(|(_, setup)| &setup.commands);
-        for command in COMMANDS.into_iter().chain(provided.map(String::as_str)) {
+        for command in COMMANDS.into_iter().chain(provided) {
             let path = format!("usr/local/bin/{command}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
-            self.put(&format!("{FILES}/{path}"), text, 0o755);
+            self.put(&format!("{FILES}/{path}"), &text, 0o755);
         }
         for module in MODULES {
             let path = format!("usr/local/lib/openclaw/{module}");
             let text = self.render(&format!("templates/qube/{path}"), context! {});
-            self.put(&format!("{FILES}/{path}"), text, 0o644);
+            self.put(&format!("{FILES}/{path}"), &text, 0o644);
         }
         for (name, text) in examples {
             let path = format!("{FILES}/usr/local/share/openclaw/examples/{name}");
-            self.put(&path, text.as_str(), 0o644);
+            self.put(&path, text, 0o644);
         }
     }
 
@@ -215,20 +233,20 @@ impl Writer<'_> {
             // A fixed token is for root alone.
             let secret = part == "configure" && server.token.is_some();
             let mode = if secret { 0o600 } else { 0o644 };
-            self.put(&format!("{name}/{part}.sls"), text, mode);
+            self.put(&format!("{name}/{part}.sls"), &text, mode);
         }
         for file in &server.files {
             let path = format!("home/user/{}", file.path);
             let text = self.render(&format!("templates/qube/{path}"), context.clone());
-            self.put(&format!("{name}/files/{path}"), text, 0o644);
+            self.put(&format!("{name}/files/{path}"), &text, 0o644);
         }
         let path = "usr/local/bin/openclaw-dashboard";
         let text = self.render(&format!("templates/qube/{path}"), context.clone());
-        self.put(&format!("{name}/files/{path}"), text, 0o755);
+        self.put(&format!("{name}/files/{path}"), &text, 0o755);
         if server.boot_script {
             let path = "rw/config/rc.local.d/50-openclaw.rc";
             let text = self.render(&format!("templates/qube/{path}"), context);
-            self.put(&format!("{name}/files/{path}"), text, 0o755);
+            self.put(&format!("{name}/files/{path}"), &text, 0o755);
         }
     }
 
@@ -254,7 +272,7 @@ impl Writer<'_> {
                 let template = format!("templates/client/{folder}/{stem}{suffix}");
                 let text = self.render(&template, Value::from(Serde(forward)));
                 let file = format!("{name}/files/{folder}/{stem}-{}{suffix}", forward.port);
-                self.put(&file, text, 0o644);
+                self.put(&file, &text, 0o644);
             }
         }
     }

@@ -67,7 +67,9 @@ impl Plan {
         dom0.own_directories(FORMULA_ROOT, 0o750);
         dom0.file(
             "/etc/salt/minion.d/formula-openclaw.conf",
-            embedded("templates/dom0/etc/salt/minion.d/formula-openclaw.conf"),
+            formula::with_origin(embedded(
+                "templates/dom0/etc/salt/minion.d/formula-openclaw.conf",
+            )),
             0o644,
             Role::Config,
         );

@@ -99,6 +99,7 @@ def check_server(formula, server):
         "label": server["label"],
         "netvm": server["netvm"] or "none",
         "default_dispvm": "none",
+        "audiovm": "none",
         "memory": server["memory"]["initial"],
         "maxmem": server["memory"]["max"],
         "autostart": server["autostart"],

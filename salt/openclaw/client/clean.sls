@@ -14,37 +14,19 @@ openclaw-clean-not-for-this-qube:
     - unless: ls /home/user/.config/systemd/user/openclaw-client-*
 <% endif %>
 
-openclaw-clean-sockets:
+openclaw-clean-ports:
   cmd.run:
-    - name: >-
-        cd /home/user/.config/systemd/user && systemctl --user disable --now openclaw-client-*
-    - runas: user
-    - env:
-      - XDG_RUNTIME_DIR: /run/user/1000
-    - onlyif:
-      - test -d /run/user/1000
-      - ls /home/user/.config/systemd/user/openclaw-client-*
-
-openclaw-clean-files:
-  cmd.run:
-    - name: >-
-        rm -f /usr/local/bin/openclaw-tcp-forward
-        /home/user/.local/share/applications/openclaw-dashboard-*.desktop
-        /home/user/.config/systemd/user/sockets.target.wants/openclaw-client-*
-        /home/user/.config/systemd/user/openclaw-client-*
+    - name: |
+        if test -d /run/user/1000; then
+            runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 \
+                systemctl --user stop 'openclaw-client-*'
+        fi
+        rm -f /usr/local/bin/openclaw-tcp-forward \
+            /home/user/.local/share/applications/openclaw-dashboard-*.desktop \
+            /home/user/.config/systemd/user/sockets.target.wants/openclaw-client-* \
+            /home/user/.config/systemd/user/openclaw-client-*
+        # Those that are empty now.
+        find /home/user -maxdepth 4 -depth -type d -empty \
+            '(' -path '/home/user/.config/systemd*' -o -path /home/user/.local/share/applications \
+            -o -path /home/user/.local/share -o -path /home/user/.local ')' -delete
     - onlyif: ls /home/user/.config/systemd/user/openclaw-client-*
-    - require:
-      - cmd: openclaw-clean-sockets
-
-# Those that are empty now.
-openclaw-clean-folders:
-  cmd.run:
-    - name: >-
-        find /home/user -maxdepth 4 -depth -type d -empty \( -path '/home/user/.config/systemd*'
-        -o -path /home/user/.local/share/applications -o -path /home/user/.local/share
-        -o -path /home/user/.local \) -delete
-    - onlyif: >-
-        find /home/user -maxdepth 4 -type d -empty \( -path '/home/user/.config/systemd*'
-        -o -path /home/user/.local/share/applications \) | grep -q .
-    - require:
-      - cmd: openclaw-clean-files

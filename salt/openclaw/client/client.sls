@@ -51,36 +51,34 @@ openclaw-client-desktop:
     - makedirs: True
 
 openclaw-client-session:
-  cmd.run:
-    - name: systemctl start user@1000.service
-    - unless: systemctl --quiet is-active user@1000.service
+  service.running:
+    - name: user@1000
 
 # Ports of earlier configurations.
 openclaw-client-stale:
-  cmd.run:
-    - name: >-
-        find /home/user/.config/systemd/user -maxdepth 1 -name 'openclaw-client-*'
+  file.tidied:
+    - name: /home/user/.config/systemd/user
+    - matches:
+      - openclaw-client-
+    - exclude:
 <% for forward in client.forwards %>
-        ! -name 'openclaw-client-<{ forward.port }>.*'
+      - openclaw-client-<{ forward.port }>[.]
 <% endfor %>
-        -printf '%f\n' | xargs systemctl --user disable --now &&
-        find /home/user/.config/systemd/user /home/user/.local/share/applications -maxdepth 1
-        \( -name 'openclaw-client-*' -o -name 'openclaw-dashboard-*.desktop' \)
-<% for forward in client.forwards %>
-        ! -name 'openclaw-*-<{ forward.port }>.*'
-<% endfor %>
-        -delete && systemctl --user daemon-reload
-    - runas: user
-    - env:
-      - XDG_RUNTIME_DIR: /run/user/1000
-    - onlyif: >-
-        find /home/user/.config/systemd/user -maxdepth 1 -name 'openclaw-client-*'
-<% for forward in client.forwards %>
-        ! -name 'openclaw-client-<{ forward.port }>.*'
-<% endfor %>
-        | grep -q .
+    - onlyif: test -d /home/user/.config/systemd/user
     - require:
-      - cmd: openclaw-client-session
+      - file: openclaw-client-units
+
+openclaw-client-stale-desktop:
+  file.tidied:
+    - name: /home/user/.local/share/applications
+    - matches:
+      - openclaw-dashboard-
+    - exclude:
+<% for forward in client.forwards if forward.dashboard %>
+      - openclaw-dashboard-<{ forward.port }>[.]
+<% endfor %>
+    - onlyif: test -d /home/user/.local/share/applications
+    - require:
       - file: openclaw-client-desktop
 
 # A socket is not started while its service runs.
@@ -95,10 +93,10 @@ openclaw-client-restart:
     - require:
       - file: openclaw-client-enabled
       - file: openclaw-client-forward
-      - cmd: openclaw-client-session
-      - cmd: openclaw-client-stale
+      - service: openclaw-client-session
     - onchanges:
       - file: openclaw-client-units
+      - file: openclaw-client-stale
 
 openclaw-client-start:
   cmd.run:

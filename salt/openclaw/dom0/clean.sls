@@ -2,15 +2,6 @@
 #
 # What openclaw.clean does in dom0. The qubes stay: only a person removes a qube.
 
-openclaw-clean-tunnels:
-  cmd.run:
-    - name: >-
-        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
-        -printf '%f\n' | xargs systemctl disable --now
-    - onlyif: >-
-        find /etc/systemd/system/multi-user.target.wants -name 'openclaw-tunnel@*.service'
-        | grep -q .
-
 openclaw-clean-files:
   file.absent:
     - names:
@@ -24,14 +15,20 @@ openclaw-clean-files:
       - /usr/local/bin/openclaw-dashboard
       - /usr/local/bin/openclaw-tcp-forward
       - /var/lib/openclaw-formula
-    - require:
-      - cmd: openclaw-clean-tunnels
 
-openclaw-clean-reload:
+openclaw-clean-enabled:
+  file.tidied:
+    - name: /etc/systemd/system/multi-user.target.wants
+    - matches:
+      - openclaw-tunnel@
+    - onlyif: test -d /etc/systemd/system/multi-user.target.wants
+
+openclaw-clean-tunnels:
   cmd.run:
-    - name: systemctl daemon-reload
+    - name: systemctl daemon-reload && systemctl stop 'openclaw-tunnel@*'
     - onchanges:
       - file: openclaw-clean-files
+      - file: openclaw-clean-enabled
 <% for server in servers %>
 
 openclaw-clean-<{ server.name }>-features:

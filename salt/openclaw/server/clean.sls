@@ -24,38 +24,34 @@ openclaw-clean-files:
     - require:
       - cmd: openclaw-clean-services
 
-# Those that are empty now.
-openclaw-clean-folders:
-  cmd.run:
-    - name: >-
-        find /home/user /rw/config -maxdepth 4 -depth -type d -empty
-        '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')' -delete
-    - onlyif: >-
-        find /home/user /rw/config -maxdepth 4 -type d -empty
-        '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')'
-        | grep -q .
-    - require:
-      - file: openclaw-clean-files
-
 openclaw-clean-connect-tcp:
   file.absent:
     - name: <{ server.rpc_dir }>/qubes.ConnectTCP
     - onlyif: grep -qs openclaw-formula <{ server.rpc_dir }>/qubes.ConnectTCP
 
+# Unless it is the user's own.
 openclaw-clean-linger:
-  cmd.run:
-    - name: loginctl disable-linger user
-    - onlyif: test -e /var/lib/systemd/linger/user
+  file.absent:
+    - name: /var/lib/systemd/linger/user
+    - onlyif: grep -qs openclaw-formula /var/lib/systemd/linger/user
     - require:
       - cmd: openclaw-clean-services
 
-openclaw-clean-fence:
+# What no file holds: folders that are empty now, and rules. The empty chain is gone when the qube
+# restarts.
+openclaw-clean-rest:
   cmd.run:
-    - name: nft delete table inet openclaw
-    - onlyif: nft list table inet openclaw
-
-# The empty chain is gone when the qube restarts.
-openclaw-clean-ports:
-  cmd.run:
-    - name: nft flush chain ip qubes openclaw-input
-    - onlyif: nft list chain ip qubes openclaw-input | grep -q accept
+    - name: |
+        find /home/user /rw/config -maxdepth 4 -depth -type d -empty \
+            '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')' -delete
+        if nft list table inet openclaw; then nft delete table inet openclaw; fi >/dev/null 2>&1
+        if nft list chain ip qubes openclaw-input; then
+            nft flush chain ip qubes openclaw-input
+        fi >/dev/null 2>&1
+    - onlyif: >-
+        find /home/user /rw/config -maxdepth 4 -type d -empty
+        '(' -path '/home/user/.config/systemd*' -o -path /rw/config/rc.local.d ')' | grep -q .
+        || nft list table inet openclaw
+        || nft list chain ip qubes openclaw-input | grep -q accept
+    - require:
+      - file: openclaw-clean-files

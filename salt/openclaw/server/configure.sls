@@ -85,21 +85,6 @@ openclaw-configure-certificate:
       - file: openclaw-configure-state
 
 <% endif %>
-# Keys that are where OpenClaw has all of them, whoever its provider is, go where the gateway gets
-# those of its providers only. No key is shown.
-openclaw-configure-keys:
-  cmd.run:
-    - name: openclaw-key move
-    - runas: user
-    - onlyif: >-
-        grep -qsE
-<% for key in keys %>
-        -e '^\s*(export\s+)?<{ key.variable }>\s*[=:]\s*\S'
-<% endfor %>
-        /home/user/.openclaw/.env /home/user/.config/openclaw/gateway.env
-    - require:
-      - file: openclaw-configure-env
-
 # The settings of the configuration, which anybody may read: there is no secret in them.
 openclaw-configure-settings:
   file.serialize:
@@ -117,14 +102,23 @@ openclaw-configure-settings:
 <{ server.openclaw_json | block_yaml(8) }>
 
 # They are put into the user's file. Other settings of the user stay, unless they undo what keeps
-# the server safe. What is set back is named, not shown: what is in the file may be secret.
+# the server safe. What is set back is named, not shown: what is in the file may be secret. Keys that
+# are where OpenClaw reads all of them, whoever its provider is, are moved to where the gateway gets
+# those of its providers only. No key is shown.
 openclaw-configure-json:
   cmd.run:
-    - name: openclaw-settings apply
+    - name: openclaw-settings apply && openclaw-key move
     - runas: user
-    - unless: openclaw-settings check
+    - unless:
+      - openclaw-settings check
+      - >-
+        ! grep -qsE
+<% for key in keys %>
+        -e '^\s*(export\s+)?<{ key.variable }>\s*[=:]\s*\S'
+<% endfor %>
+        /home/user/.openclaw/.env /home/user/.config/openclaw/gateway.env
     - require:
-      - file: openclaw-configure-state
+      - file: openclaw-configure-env
       - file: openclaw-configure-settings
 <% for file in server.files %>
 
@@ -150,21 +144,17 @@ openclaw-configure-enabled:
     - user: user
     - group: user
     - makedirs: True
-<% for unit in server.other_units %>
+<% if server.other_units %>
 
-# The service of a provider that this server does not use.
-openclaw-configure-no-<{ unit }>:
-  cmd.run:
-    - name: systemctl --user disable --now <{ unit }>
-    - runas: user
-    - env:
-      - XDG_RUNTIME_DIR: /run/user/1000
-    - onlyif: test -e /home/user/.config/systemd/user/<{ unit }>
+# The services of providers that this server does not use.
+openclaw-configure-others:
   file.absent:
-    - name: /home/user/.config/systemd/user/<{ unit }>
-    - require:
-      - cmd: openclaw-configure-no-<{ unit }>
+    - names:
+<% for unit in server.other_units %>
+      - /home/user/.config/systemd/user/default.target.wants/<{ unit }>
+      - /home/user/.config/systemd/user/<{ unit }>
 <% endfor %>
+<% endif %>
 <% if server.boot_script %>
 
 openclaw-configure-boot:
@@ -176,20 +166,13 @@ openclaw-configure-boot:
     - mode: '0755'
     - makedirs: True
 
+# The script leaves a mark when it has done all: it runs again when it changed, or failed, or
+# somebody has taken back what it did.
 openclaw-configure-boot-now:
   cmd.run:
     - name: /rw/config/rc.local.d/50-openclaw.rc
-    - onchanges:
-      - file: openclaw-configure-boot
-
-# If it was not run at the last start, or failed.
-openclaw-configure-boot-again:
-  cmd.run:
-    - name: /rw/config/rc.local.d/50-openclaw.rc
     - unless:
-<% if server.class == "AppVM" %>
-      - test -e /var/lib/systemd/linger/user
-<% endif %>
+      - test /run/openclaw-formula -nt /rw/config/rc.local.d/50-openclaw.rc
 <% if server.fence %>
       - nft list chain inet openclaw input | grep -q drop
 <% endif %>
@@ -198,26 +181,23 @@ openclaw-configure-boot-again:
       - nft list chain ip qubes custom-input | grep -q openclaw-input
 <% endif %>
     - require:
-      - cmd: openclaw-configure-boot-now
+      - file: openclaw-configure-boot
 <% else %>
 
 openclaw-configure-boot:
   file.absent:
     - name: /rw/config/rc.local.d/50-openclaw.rc
-<% endif %>
-<% if not server.fence %>
 
-openclaw-configure-no-fence:
+# What that script of an earlier configuration did.
+openclaw-configure-no-rules:
   cmd.run:
-    - name: nft delete table inet openclaw
-    - onlyif: nft list table inet openclaw
-<% endif %>
-<% if not server.opening %>
-
-openclaw-configure-no-open-ports:
-  cmd.run:
-    - name: nft flush chain ip qubes openclaw-input
-    - onlyif: nft list chain ip qubes openclaw-input | grep -q accept
+    - name: |
+        if nft list table inet openclaw; then nft delete table inet openclaw || exit; fi >/dev/null 2>&1
+        if nft list chain ip qubes openclaw-input; then
+            nft flush chain ip qubes openclaw-input
+        fi >/dev/null 2>&1
+    - onlyif: >-
+        nft list table inet openclaw || nft list chain ip qubes openclaw-input | grep -q accept
 <% endif %>
 
 <% if server.opening %>
@@ -231,23 +211,35 @@ openclaw-configure-address:
     - unless: ip -4 address show to <{ server.ip }> | grep -q .
 
 <% endif %>
-# The user's services run without a login.
+# The user's services run without a login. systemd looks whether the file is there; what is in it
+# tells openclaw.clean that it is not the user's own.
 openclaw-configure-linger:
-  cmd.run:
-    - name: loginctl enable-linger user && systemctl start user@1000.service
-    - unless: test -e /var/lib/systemd/linger/user
+  file.managed:
+    - name: /var/lib/systemd/linger/user
+    - contents: openclaw-formula
+    - replace: False
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+
+openclaw-configure-session:
+  service.running:
+    - name: user@1000
+    - require:
+      - file: openclaw-configure-linger
 
 openclaw-configure-restart:
   cmd.run:
     - name: >-
         systemctl --user daemon-reload
-        && systemctl --user stop <{ server.units | join(" ") }>
+        && systemctl --user stop 'openclaw-*.service'
         && systemctl --user start --no-block <{ server.units | join(" ") }>
     - runas: user
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
     - require:
-      - cmd: openclaw-configure-linger
+      - service: openclaw-configure-session
       - file: openclaw-configure-enabled
 <% if server.opening %>
       - test: openclaw-configure-address
@@ -257,22 +249,41 @@ openclaw-configure-restart:
 <% if server.certificate %>
       - cmd: openclaw-configure-certificate
 <% endif %>
-      - cmd: openclaw-configure-keys
       - cmd: openclaw-configure-json
+<% if server.other_units %>
+      - file: openclaw-configure-others
+<% endif %>
 <% for file in server.files %>
       - file: openclaw-configure-<{ file.id }>
 <% endfor %>
 
-# One that waits for a key or a login is starting.
+# A unit that waits for a key or a login counts as activating: it is left alone. A service that runs
+# may not serve yet: another program may have its port. The gateway takes up to a minute to start.
 openclaw-configure-start:
   cmd.run:
-    - name: systemctl --user start --no-block <{ server.units | join(" ") }>
-    - runas: user
+    - name: |
+        fail() {
+            echo "$1 does not answer at $2. Its last words:"
+            journalctl -n 10 -o cat _SYSTEMD_USER_UNIT="$1"
+            exit 1
+        }
+        runuser -u user -- systemctl --user start --no-block <{ server.units | join(" ") }>
+<% for service in server.services %>
+<% if server.key and service.unit == "openclaw-gateway.service" %>
+        # Without its key the gateway does not start.
+        test -s /home/user/.openclaw/keys/<{ server.key.provider }> || exit 0
+<% endif %>
+        timeout 180 sh -c 'until curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>; do sleep 1; done' 2>/dev/null ||
+            fail <{ service.unit }> <{ service.url }>
+<% endfor %>
     - env:
       - XDG_RUNTIME_DIR: /run/user/1000
     - unless:
 <% for unit in server.units %>
-      - systemctl --user show --property=ActiveState --value <{ unit }> | grep -qxE 'active|activating'
+      - runuser -u user -- systemctl --user show --property=ActiveState --value <{ unit }> | grep -qxE 'active|activating'
+<% endfor %>
+<% for service in server.services %>
+      - <% if server.key and service.unit == "openclaw-gateway.service" %>test ! -s /home/user/.openclaw/keys/<{ server.key.provider }> || <% endif %>curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>
 <% endfor %>
     - require:
       - cmd: openclaw-configure-restart
@@ -284,23 +295,3 @@ openclaw-configure-key:
         The gateway waits for a key. In a terminal of <{ server.name }>: openclaw-key set <{ server.key.provider }>
     - unless: test -s /home/user/.openclaw/keys/<{ server.key.provider }>
 <% endif %>
-
-# A service that runs may yet not serve: another program may have its port. The gateway takes up to
-# a minute to start.
-<% for service in server.services %>
-<% if not loop.first %>
-
-<% endif %>
-openclaw-configure-answers-<{ service.unit }>:
-  cmd.run:
-    - name: >-
-        timeout 180 sh -c 'until curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>; do sleep 1; done' 2>/dev/null
-        || { echo '<{ service.unit }> does not answer at <{ service.url }>. Its last words:';
-        journalctl -n 10 -o cat _SYSTEMD_USER_UNIT=<{ service.unit }>; exit 1; }
-    - unless: curl -fsS -m 9 -o /dev/null <% if service.certificate %>--cacert <{ service.certificate }> <% endif %><{ service.url }>
-<% if server.key and service.unit == "openclaw-gateway.service" %>
-    - onlyif: test -s /home/user/.openclaw/keys/<{ server.key.provider }>
-<% endif %>
-    - require:
-      - cmd: openclaw-configure-start
-<% endfor %>
