@@ -10,7 +10,7 @@ use crate::support::{self, from_setup, repository, stdout};
 use openclaw_formula::manifest::{FILE_NAME, Manifest};
 use openclaw_formula::plan::Plan;
 use openclaw_formula::plan::reach::Reach;
-use openclaw_formula::sink::{directory::Staging, place::Place, rpm};
+use openclaw_formula::sink::{directory::Directory, place::Place, rpm};
 use openclaw_formula::tree::Host;
 use proptest::prelude::*;
 
@@ -116,8 +116,8 @@ fn what_is_accepted_stays_in_its_place() {
         let deployment = read(&text).deployment.unwrap();
         let plan = Plan::new(&deployment);
         let target = folder.path().join(count.get().to_string());
-        let staging =
-            Staging::new(Place::of(&target).unwrap().hold(|_| ()).unwrap(), TIME).unwrap();
+        let held = Place::of(&target).unwrap().hold(|_| ()).unwrap();
+        let staging = Directory::open(held).unwrap().stage(TIME).unwrap();
         staging.tree("dom0", plan.tree(Host::Dom0)).unwrap();
         let manifest = Manifest::new(&deployment, TIME, &plan, Vec::new(), Vec::new());
         staging

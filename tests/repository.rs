@@ -297,10 +297,45 @@ fn what_is_no_repository_of_this_key_stays_as_it_is() {
         "repo/openclaw-formula-dom0-0.1.0-1.noarch.rpm: there is another package of that version \
          and release",
     );
+    // Nor in a folder beside it, whose release counts as well.
+    let ahead = [
+        "--output",
+        "ahead",
+        "--provider",
+        "openai",
+        "--release",
+        "4",
+    ];
+    let mut package = tool();
+    stdout(
+        package
+            .current_dir(bench.folder.path())
+            .arg("package")
+            .args(ahead),
+    );
+    refused(
+        &mut bench.add(&["--provider", "openai", "--output", "ahead"]),
+        "help: write `release = 5` under [package]",
+    );
+    let both = ["--bump", "--provider", "openai", "--output", "ahead"];
+    let printed = stdout(&mut bench.add(&both));
+    assert!(
+        printed.contains("repo/openclaw-formula-dom0-0.1.0-4."),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("ahead/openclaw-formula-dom0-0.1.0-4."),
+        "{printed}"
+    );
+    let printed = stdout(&mut bench.add(&["--bump"]));
+    assert!(
+        printed.contains("repo/openclaw-formula-dom0-0.1.0-5."),
+        "{printed}"
+    );
     // Nothing of it is written if one place is refused.
     fs::create_dir(bench.at("out")).unwrap();
     fs::write(bench.at("out/letter"), "").unwrap();
-    let both = ["--release", "2", "--output", "out"];
+    let both = ["--release", "6", "--output", "out"];
     let text = bench.refused(&mut bench.add(&both));
     assert!(text.contains("out is there, and is not replaced"), "{text}");
 

@@ -290,3 +290,123 @@ fn what_is_published_is_on_the_disk() {
         assert_eq!(calls, expected);
     }
 }
+
+/// Builds into `out`, as the packages' paths say, or with the message of a refusal.
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = tool();
+        command.current_dir(self.0.path());
+        command.args(arguments.split(' ')).output().unwrap()
+    }
+
+    /// The release of the dom0 package that a run wrote, and what it told.
+    #[track_caller]
+    fn release(&self, arguments: &str) -> (String, String) {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", said(&output));
+        let paths = String::from_utf8(output.stdout).unwrap();
+        let path = paths.lines().next().unwrap();
+        assert!(self.0.path().join(path).exists());
+        let release = path.strip_prefix("out/openclaw-formula-dom0-0.1.0-");
+        let release = release.unwrap().strip_suffix(".noarch.rpm").unwrap();
+        let story = String::from_utf8(output.stderr).unwrap();
+        let story: Vec<_> = story
+            .lines()
+            .filter(|line| !line.contains("not signed"))
+            .collect();
+        (release.to_owned(), story.join("\n"))
+    }
+}
+
+#[test]
+fn a_release_has_one_content() {
+    let bench = Bench(tempfile::tempdir().unwrap());
+    let is = |release: &str, story: &str| (release.to_owned(), story.to_owned());
+    assert_eq!(bench.release("build -o out"), is("1", ""));
+    // The same contents, whatever they are written as or when.
+    assert_eq!(bench.release("build -o out"), is("1", ""));
+    assert_eq!(
+        bench.release("package -o out --vm openclaw-vm"),
+        is("1", "")
+    );
+    let manifest = || fs::read(bench.0.path().join("out/MANIFEST.json")).unwrap();
+    let before = manifest();
+    for command in ["build", "package", "generate"] {
+        let output = bench.run(&format!("{command} -o out --provider openai"));
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refusal(&output), @r"
+            error: out/openclaw-formula-dom0-0.1.0-1.noarch.rpm: there is another package of that version and release
+            rule: a version and release is published once: who has it would never be offered the other
+            help: write `release = 2` under [package], or give --release 2; --bump takes the next release by itself
+            ");
+        }
+        assert!(manifest() == before);
+    }
+    // What is asked for as the next release is one.
+    assert_eq!(
+        bench.release("build -o out --provider openai --release 2"),
+        is("2", "")
+    );
+    // Only the template's package has what an app qube needs from it.
+    let app = "build -o out --provider openai --class app --release 2";
+    let said = refusal(&bench.run(app));
+    assert!(said.contains("release = 3"), "{said}");
+    // Another version is another package.
+    fs::write(
+        bench.0.path().join("openclaw.toml"),
+        "[package]\nversion = \"0.2.0\"\n[[server]]\n",
+    )
+    .unwrap();
+    let output = bench.run("build openclaw.toml -o out");
+    assert!(output.status.success(), "{}", crate::support::said(&output));
+
+    // What is only to be read has no release to anybody.
+    for provider in ["cursor", "openai"] {
+        let output = bench.run(&format!("generate -o read --provider {provider}"));
+        assert!(output.status.success(), "{}", crate::support::said(&output));
+    }
+}
+
+#[test]
+fn the_next_release_is_taken_where_it_is_needed() {
+    let bench = Bench(tempfile::tempdir().unwrap());
+    let is = |release: &str, story: &str| (release.to_owned(), story.to_owned());
+    let bump =
+        |provider: &str| bench.release(&format!("build -o out --bump --provider {provider}"));
+    let differ = |next: u32| {
+        let before = next - 1;
+        format!(
+            "release {next}: its contents differ from those of \
+             out/openclaw-formula-dom0-0.1.0-{before}.noarch.rpm"
+        )
+    };
+    assert_eq!(bump("cursor"), is("1", ""));
+    assert_eq!(bump("cursor"), is("1", ""));
+    assert_eq!(bump("openai"), is("2", &differ(2)));
+    assert_eq!(bump("openai"), is("2", ""));
+    assert_eq!(bump("cursor"), is("3", &differ(3)));
+    // A higher one that was asked for stays.
+    assert_eq!(
+        bench.release("build -o out --bump --release 7 --provider openai"),
+        is("7", "")
+    );
+    assert_eq!(bump("openai"), is("7", ""));
+    stdout(tool().arg("verify").arg(bench.0.path().join("out")));
+    // Without it, the release is what the configuration says, and may be too low.
+    let (release, story) = bench.release("build -o out");
+    assert_eq!(release, "1");
+    assert_eq!(
+        story,
+        "warning: this is release 1, and release 7 is there already: a machine that has that one \
+         takes this for an older one"
+    );
+    // There is a last one.
+    assert_eq!(
+        bench.release("build -o out --release 999999"),
+        is("999999", "")
+    );
+    let said = refusal(&bench.run("build -o out --bump --provider openai"));
+    assert!(said.contains("1000000 is not a package release"), "{said}");
+}

@@ -59,9 +59,21 @@ pub struct Output {
     /// The directory to write; one that was written before, and is unchanged, is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
+    /// What to do about an earlier release.
+    #[command(flatten)]
+    pub former: Former,
     /// The configuration.
     #[command(flatten)]
     pub input: Input,
+}
+
+/// What to do about packages that are there already.
+#[derive(Args, Debug)]
+pub struct Former {
+    /// Go on from the release of the packages that are there: the same if the contents are, or else
+    /// the next one
+    #[arg(long)]
+    pub bump: bool,
 }
 
 /// A configuration, where to write packages, and what to sign with.
@@ -76,6 +88,9 @@ pub struct Package {
     /// Where dom0 and templates find the repository [default: as before, or its path here]
     #[arg(long, value_name = "URL", requires = "repo")]
     pub repo_url: Option<String>,
+    /// What to do about an earlier release.
+    #[command(flatten)]
+    pub former: Former,
     /// The configuration.
     #[command(flatten)]
     pub input: Input,

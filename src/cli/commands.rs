@@ -12,7 +12,7 @@ use super::{Failure, colour, init, product, story};
 use crate::config;
 use crate::diagnostic;
 use crate::manifest::{FILE_NAME, Manifest, Package, octal};
-use crate::model::{Deployment, Server};
+use crate::model::{Deployment, Release, Server};
 use crate::openpgp::{self, Certificate, Gpg, Passphrase, SecretKey, Signer};
 use crate::plan::reach::Reach;
 use crate::plan::{Plan, debian_package_file, package_file, package_name};
@@ -20,7 +20,8 @@ use crate::provider;
 use crate::read::{file, output, printable};
 use crate::refusal::Refusal;
 use crate::sbom;
-use crate::sink::directory::{self, Staging};
+use crate::sink::directory::{self, Directory, Staging};
+use crate::sink::former::{Former, New};
 use crate::sink::place::{Held, Place};
 use crate::sink::repository::{self, Repository};
 use crate::sink::{deb, rpm, specfile};
@@ -36,7 +37,7 @@ pub(super) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Init(args) => init::run(args),
         Command::Check(input) => check(input),
         Command::Plan(args) => plan(args),
-        Command::Generate(args) => generate(&args.input, &args.output),
+        Command::Generate(args) => generate(args),
         Command::Package(args) => package(args),
         Command::Build(args) => build(args),
         Command::Verify(args) => compare(args),
@@ -232,8 +233,9 @@ impl From<openpgp::Error> for Failure {
     }
 }
 
-/// What to sign with, if anything.
-fn signer(signing: &Signing) -> Result<Option<Signer>, Failure> {
+/// What to sign packages of this time with, if anything.
+fn signer(signing: &Signing, epoch: u32) -> Result<Option<Signer>, Failure> {
+    not_in_the_future(epoch)?;
     if let Some(path) = &signing.sign {
         let (shown, bytes) = read_key(path)?;
         let passphrase = match signing.passphrase_fd {
@@ -280,8 +282,8 @@ struct Job {
 }
 
 /// What was packed: RPMs, and Debian's.
+#[derive(Default)]
 struct Packed {
-    signer: Option<Signer>,
     rpms: Vec<(String, Vec<u8>)>,
     debs: Vec<(String, Vec<u8>)>,
 }
@@ -290,16 +292,16 @@ impl Packed {
     fn all(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
         self.rpms.iter().chain(&self.debs)
     }
+}
 
-    /// Says on stderr who vouches for the packages.
-    fn tell(&self) {
-        match &self.signer {
-            Some(signer) => story(&format!("signed with {}", signer.certificate())),
-            None => story(
-                "warning: the packages are not signed: dom0's updater refuses them; install them \
-                 by hand, on a machine for development",
-            ),
-        }
+/// Says on stderr who vouches for the packages.
+fn tell(signer: Option<&Signer>) {
+    match signer {
+        Some(signer) => story(&format!("signed with {}", signer.certificate())),
+        None => story(
+            "warning: the packages are not signed: dom0's updater refuses them; install them \
+             by hand, on a machine for development",
+        ),
     }
 }
 
@@ -313,26 +315,26 @@ impl Job {
         })
     }
 
-    fn pack(&self, signing: &Signing) -> Result<Packed, Failure> {
-        not_in_the_future(self.epoch)?;
+    /// The same under another release.
+    fn with_release(mut self, release: Release) -> Self {
+        self.deployment.package.release = release;
+        Job {
+            plan: Plan::new(&self.deployment),
+            ..self
+        }
+    }
+
+    fn pack(&self, signer: Option<&Signer>) -> Result<Packed, Failure> {
         let version = &self.deployment.package;
-        let mut packed = Packed {
-            signer: signer(signing)?,
-            rpms: Vec::new(),
-            debs: Vec::new(),
-        };
+        let mut packed = Packed::default();
         for host in Host::ALL {
-            let bytes = rpm::build(
-                host,
-                &self.plan,
-                version,
-                self.epoch,
-                packed.signer.as_ref(),
-            )
-            .map_err(|error| match error {
-                rpm::Error::Signing(error) => error.into(),
-                error => Failure::System(format!("the {} package: {error}", host.name())),
-            })?;
+            let bytes =
+                rpm::build(host, &self.plan, version, self.epoch, signer).map_err(|error| {
+                    match error {
+                        rpm::Error::Signing(error) => error.into(),
+                        error => Failure::System(format!("the {} package: {error}", host.name())),
+                    }
+                })?;
             packed.rpms.push((package_file(host, version), bytes));
         }
         if !self.plan.depends().is_empty() {
@@ -343,40 +345,125 @@ impl Job {
         Ok(packed)
     }
 
-    /// A directory with its manifest: trees, packages, or both.
-    fn stage(
-        &self,
-        held: Held,
-        with_trees: bool,
-        packed: Option<&Packed>,
-    ) -> Result<Staging, Failure> {
-        let staging = Staging::new(held, self.epoch)?;
-        let mut specs = Vec::new();
-        if with_trees {
-            for host in Host::ALL {
-                staging.tree(host.name(), self.plan.tree(host))?;
-                let text = specfile::text(host, &self.plan, &self.deployment.package);
-                let path = specfile::path(host);
-                staging.file(&path, text.as_bytes(), 0o644)?;
-                specs.push(Package::new(path, text.as_bytes()));
-            }
-        }
-        let mut packages = Vec::new();
+    /// The spec files, each with its path, if there are trees.
+    fn specs(&self, with_trees: bool) -> Vec<(String, String)> {
+        let hosts = Host::ALL.into_iter().filter(|_| with_trees);
+        let text = |host| specfile::text(host, &self.plan, &self.deployment.package);
+        hosts
+            .map(|host| (specfile::path(host), text(host)))
+            .collect()
+    }
+
+    fn manifest(&self, specs: &[(String, String)], packed: &Packed) -> Manifest {
+        let specs = specs.iter();
+        let specs = specs.map(|(path, text)| Package::new(path.clone(), text.as_bytes()));
         // In the order in which they are packed.
         let version = &self.deployment.package;
         let headers = Host::ALL
             .map(|host| rpm::header(host, &self.plan, version))
             .into_iter()
             .chain([deb::header(&self.plan, version)]);
-        let packed = packed.iter().flat_map(|packed| packed.all());
-        for ((file, bytes), header) in packed.zip(headers) {
-            staging.file(file, bytes, 0o644)?;
-            packages.push(Package::with_header(file.clone(), bytes, header));
+        let packages = packed.all().zip(headers);
+        let packages = packages
+            .map(|((file, bytes), header)| Package::with_header(file.clone(), bytes, header));
+        Manifest::new(
+            &self.deployment,
+            self.epoch,
+            &self.plan,
+            specs.collect(),
+            packages.collect(),
+        )
+    }
+
+    /// A directory with its manifest: trees, packages, or both.
+    fn stage(
+        &self,
+        directory: Directory,
+        with_trees: bool,
+        packed: &Packed,
+    ) -> Result<Staging, Failure> {
+        let staging = directory.stage(self.epoch)?;
+        if with_trees {
+            for host in Host::ALL {
+                staging.tree(host.name(), self.plan.tree(host))?;
+            }
         }
-        let manifest = Manifest::new(&self.deployment, self.epoch, &self.plan, specs, packages);
-        staging.file(FILE_NAME, manifest.to_text().as_bytes(), 0o644)?;
+        let specs = self.specs(with_trees);
+        for (path, text) in &specs {
+            staging.file(path, text.as_bytes(), 0o644)?;
+        }
+        for (file, bytes) in packed.all() {
+            staging.file(file, bytes, 0o644)?;
+        }
+        let manifest = self.manifest(&specs, packed).to_text();
+        staging.file(FILE_NAME, manifest.as_bytes(), 0o644)?;
         Ok(staging)
     }
+
+    /// Packs this job, under a release that no former one has with other contents.
+    fn pack_anew(
+        self,
+        former: &[&dyn Former],
+        bump: bool,
+        pack: impl Fn(&Job) -> Result<Packed, Failure>,
+    ) -> Result<(Self, Packed), Failure> {
+        let asked = self.deployment.package.release;
+        let version = &self.deployment.package.version;
+        let latest = former.iter().filter_map(|it| it.latest(version)).max();
+        let latest = latest.map_or(asked, |latest| latest.max(asked));
+        let job = if bump {
+            self.with_release(latest)
+        } else {
+            self
+        };
+        let packed = pack(&job)?;
+        let manifest = job.manifest(&[], &packed);
+        let new = New {
+            version: &job.deployment.package,
+            manifest: &manifest,
+            rpms: &packed.rpms,
+        };
+        let Some(path) = former.iter().find_map(|it| it.clash(new)) else {
+            let release = job.deployment.package.release;
+            if release < latest {
+                story(&format!(
+                    "warning: this is release {}, and release {} is there already: a machine that \
+                     has that one takes this for an older one",
+                    release.number(),
+                    latest.number()
+                ));
+            }
+            return Ok((job, packed));
+        };
+        let next = latest.next();
+        let next = next.map_err(|what| Failure::BadInput(what.problem))?;
+        if !bump {
+            return Err(published_once(&path, next).into());
+        }
+        story(&format!(
+            "release {}: its contents differ from those of {}",
+            next.number(),
+            path.display()
+        ));
+        let job = job.with_release(next);
+        let packed = pack(&job)?;
+        Ok((job, packed))
+    }
+}
+
+fn published_once(path: &Path, next: Release) -> Refusal {
+    Refusal::new(
+        format!(
+            "{}: there is another package of that version and release",
+            path.display()
+        ),
+        "a version and release is published once: who has it would never be offered the other",
+        format!(
+            "write `release = {next}` under [package], or give --release {next}; --bump takes the \
+             next release by itself",
+            next = next.number()
+        ),
+    )
 }
 
 /// The paths of packages in a directory, one a line.
@@ -392,22 +479,27 @@ fn paths<'a>(
         })
 }
 
-fn generate(input: &Input, output: &Path) -> Result<(), Failure> {
-    let job = Job::new(input)?;
-    let place = Place::of(output)?;
-    job.stage(hold(place)?, true, None)?.publish()?;
-    story(&format!("wrote {}", output.display()));
+fn generate(args: &args::Output) -> Result<(), Failure> {
+    let job = Job::new(&args.input)?;
+    let directory = Directory::open(hold(Place::of(&args.output)?)?)?;
+    let nothing = |_: &Job| Ok(Packed::default());
+    let (job, nothing) = job.pack_anew(&[&directory], args.former.bump, nothing)?;
+    job.stage(directory, true, &nothing)?.publish()?;
+    story(&format!("wrote {}", args.output.display()));
     Ok(())
 }
 
 fn build(args: &args::Build) -> Result<(), Failure> {
     let job = Job::new(&args.output.input)?;
     let place = Place::of(&args.output.output)?;
-    let packed = job.pack(&args.signing)?;
-    let lines = paths(place.shown(), packed.all());
-    job.stage(hold(place)?, true, Some(&packed))?.publish()?;
-    packed.tell();
-    product(&lines)
+    let signer = signer(&args.signing, job.epoch)?;
+    let signer = signer.as_ref();
+    let directory = Directory::open(hold(place)?)?;
+    let bump = args.output.former.bump;
+    let (job, packed) = job.pack_anew(&[&directory], bump, |job| job.pack(signer))?;
+    job.stage(directory, true, &packed)?.publish()?;
+    tell(signer);
+    product(&paths(&args.output.output, packed.all()))
 }
 
 fn package(args: &args::Package) -> Result<(), Failure> {
@@ -421,9 +513,8 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     {
         return Err(overlap(output, repo).into());
     }
-    let packed = job.pack(&args.signing)?;
-    let mut lines = String::new();
-    let mut stagings = Vec::new();
+    let signer = signer(&args.signing, job.epoch)?;
+    let signer = signer.as_ref();
     // Two runs that name the same two folders wait for the first, and not for each other.
     let hold = |place: Option<Place>| place.map(hold).transpose();
     let (output, repo) = match (output, repo) {
@@ -433,20 +524,25 @@ fn package(args: &args::Package) -> Result<(), Failure> {
         }
         (output, repo) => (hold(output)?, hold(repo)?),
     };
-    if let Some(output) = output {
-        lines += &paths(output.place().shown(), packed.all());
-        stagings.push(job.stage(output, false, Some(&packed))?);
-    }
+    let directory = output.map(Directory::open).transpose()?;
     // The command line asks for a key where it takes --repo.
-    if let (Some(held), Some(signer)) = (repo, &packed.signer) {
-        lines += &paths(held.place().shown(), &packed.rpms);
-        let repository = Repository {
-            held,
-            url,
-            signer,
-            source_date_epoch: job.epoch,
-        };
-        stagings.push(repository.stage(&packed.rpms)?);
+    let repository = match (repo, signer) {
+        (Some(held), Some(signer)) => Some(Repository::open(held, signer)?),
+        _ => None,
+    };
+    let directories = directory.iter().map(|it| it as &dyn Former);
+    let repositories = repository.iter().map(|it| it as &dyn Former);
+    let former: Vec<_> = directories.chain(repositories).collect();
+    let (job, packed) = job.pack_anew(&former, args.former.bump, |job| job.pack(signer))?;
+    let mut lines = String::new();
+    let mut stagings = Vec::new();
+    if let (Some(path), Some(directory)) = (&args.output, directory) {
+        stagings.push(job.stage(directory, false, &packed)?);
+        lines += &paths(path, packed.all());
+    }
+    if let (Some(path), Some(repository)) = (&args.repo, repository) {
+        stagings.push(repository.stage(&packed.rpms, url, job.epoch)?);
+        lines += &paths(path, &packed.rpms);
         if args.output.is_none() {
             for (file, _) in &packed.debs {
                 story(&format!("{file} is not for dnf: --output writes it"));
@@ -457,7 +553,7 @@ fn package(args: &args::Package) -> Result<(), Failure> {
     for staging in stagings {
         staging.publish()?;
     }
-    packed.tell();
+    tell(signer);
     product(&lines)
 }
 

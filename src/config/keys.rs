@@ -232,7 +232,8 @@ keys! {
             help: "The packages' release; raise it with each change [default: 1]",
         }),
         default: "`1`",
-        rule: "1 to 999999; raise it with each change, so that dnf sees a newer package",
+        rule: "1 to 999999; raise it with each change, so that rpm and dnf see a newer package; \
+               `--bump` goes on from the one that is [there already](formula.md#releases)",
         comment: "Raise it with each change, so that dnf sees a newer package.",
         line: |it| Line::written(it.deployment.package.release.number()),
         ..Entry::new(Section::Package)

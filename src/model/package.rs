@@ -66,7 +66,7 @@ impl FromStr for Version {
 }
 
 /// The release of a package: 1 to 999999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Release(u32);
 
@@ -88,6 +88,11 @@ impl Release {
                     "write release = 1",
                 )
             })
+    }
+
+    /// The release after it.
+    pub fn next(self) -> Result<Self, Invalid> {
+        Release::new(i64::from(self.0) + 1)
     }
 
     /// The number.

@@ -224,12 +224,13 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Whether a folder is as its own manifest says, by kinds, modes and sums.
+/// The manifest of a folder, and whether that is as it says, by kinds, modes and sums.
 ///
 /// # Errors
 /// If the manifest or the folder cannot be read.
-pub fn sums(path: &Path) -> Result<Report, Error> {
+pub fn sums(path: &Path) -> Result<(Manifest, Report), Error> {
     let mut report = Report::default();
-    Output::open(path, None)?.compare(&mut report);
-    Ok(report)
+    let output = Output::open(path, None)?;
+    output.compare(&mut report);
+    Ok((output.manifest, report))
 }

@@ -12,11 +12,14 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FileType, RenameFlags, rename, renameat_with, syncfs};
 use rustix::io::Errno;
 
+use super::former::{Former, New};
 use super::place::{Held, Place, irreplaceable};
-use crate::manifest::FILE_NAME;
+use crate::manifest::{FILE_NAME, Header, Manifest};
+use crate::model::{Release, Version};
+use crate::plan::package_name;
 use crate::read::{output, walk};
 use crate::refusal::Refusal;
-use crate::tree::{Content, FileTree};
+use crate::tree::{Content, FileTree, Host};
 
 /// Why a directory could not be written.
 #[derive(Debug)]
@@ -94,18 +97,12 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Begins a directory; every entry will carry the time `source_date_epoch`.
+    /// Begins a directory, whose caller knows whether what is there may be replaced; every entry
+    /// will carry the time `source_date_epoch`.
     ///
     /// # Errors
-    /// If there is something that may not be replaced, or the folder around it cannot be written
-    /// to.
-    pub fn new(held: Held, source_date_epoch: u32) -> Result<Self, Error> {
-        replaceable(held.place())?;
-        Staging::beside(held, source_date_epoch)
-    }
-
-    /// The same for a caller that knows itself whether what is there may be replaced.
-    pub(super) fn beside(held: Held, source_date_epoch: u32) -> Result<Self, Error> {
+    /// If the folder around it cannot be written to.
+    pub(super) fn begin(held: Held, source_date_epoch: u32) -> Result<Self, Error> {
         let path = held.new_directory();
         fs::create_dir(&path).at(&path)?;
         Ok(Staging {
@@ -235,8 +232,68 @@ fn finish(directory: &Path, time: SystemTime) -> io::Result<()> {
     File::open(directory)?.set_modified(time)
 }
 
-/// Whether a place is free, empty, or as this program left it.
-fn replaceable(place: &Place) -> Result<(), Error> {
+/// A place for a directory with its manifest. Nothing is there, or what this program left.
+pub struct Directory {
+    held: Held,
+    /// Of what is there.
+    before: Option<Manifest>,
+}
+
+impl Directory {
+    /// Looks at what is there.
+    ///
+    /// # Errors
+    /// If that may not be replaced, or not be read.
+    pub fn open(held: Held) -> Result<Self, Error> {
+        let before = replaceable(held.place())?;
+        Ok(Directory { held, before })
+    }
+
+    /// Begins what will be there; every entry will carry the time `source_date_epoch`.
+    ///
+    /// # Errors
+    /// If the folder around it cannot be written to.
+    pub fn stage(self, source_date_epoch: u32) -> Result<Staging, Error> {
+        Staging::begin(self.held, source_date_epoch)
+    }
+
+    /// What the packages there say of themselves.
+    fn headers(&self) -> impl Iterator<Item = (&str, &Header)> {
+        let packages = self.before.iter().flat_map(|before| &before.packages);
+        packages.filter_map(|package| Some((package.file.as_str(), package.header.as_ref()?)))
+    }
+}
+
+impl Former for Directory {
+    fn latest(&self, version: &Version) -> Option<Release> {
+        self.headers()
+            .filter(|(_, header)| header.version == version.as_str())
+            .filter_map(|(_, header)| Release::new(header.release.parse().ok()?).ok())
+            .max()
+    }
+
+    fn clash(&self, new: New) -> Option<PathBuf> {
+        let release = new.version.release.number().to_string();
+        let before = self.before.as_ref()?;
+        let differs = |file: &str, header: &Header| {
+            let now = new.manifest.packages.iter().find(|it| it.file == file);
+            let now = now.and_then(|package| package.header.as_ref());
+            now.is_some_and(|now| now != header)
+                || Host::ALL.into_iter().any(|host| {
+                    header.name == package_name(host)
+                        && before.listed(host) != new.manifest.listed(host)
+                })
+        };
+        self.headers()
+            .filter(|(_, header)| header.version == new.version.version.as_str())
+            .filter(|(_, header)| header.release == release)
+            .find(|(file, header)| differs(file, header))
+            .map(|(file, _)| self.held.place().shown().join(file))
+    }
+}
+
+/// Whether a place is free, empty, or as this program left it: then with its manifest.
+fn replaceable(place: &Place) -> Result<Option<Manifest>, Error> {
     let target = place.shown();
     let refuse = |reasons| {
         Err(Error::NotOurs {
@@ -245,18 +302,18 @@ fn replaceable(place: &Place) -> Result<(), Error> {
         })
     };
     match fs::metadata(target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).at(target),
         Ok(metadata) if !metadata.is_dir() => return refuse(vec!["it is no directory".to_owned()]),
         Ok(_) => {}
     }
     if walk::is_empty(target).at(target)? {
-        return Ok(());
+        return Ok(None);
     }
     // What its packages hold is no reason to keep them.
     match output::sums(target) {
-        Ok(report) if report.findings.is_empty() => Ok(()),
-        Ok(report) => refuse(report.findings),
+        Ok((manifest, report)) if report.findings.is_empty() => Ok(Some(manifest)),
+        Ok((_, report)) => refuse(report.findings),
         Err(_) => refuse(vec![format!("it has no {FILE_NAME} of openclaw-formula")]),
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod deb;
 pub mod directory;
+pub mod former;
 pub mod place;
 pub mod repository;
 pub mod rpm;

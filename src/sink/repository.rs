@@ -8,21 +8,25 @@ use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
 use minijinja::context;
 
 use super::directory::{self, At, Staging};
+use super::former::{Former, New};
 use super::place::Held;
+use crate::model::{Release, Version};
 use crate::openpgp::{self, Certificate, Signer};
+use crate::plan::package_name;
 use crate::read::file::{Folder, MOST_KEY, MOST_PACKAGE};
 use crate::read::printable;
 use crate::read::rpm::Parts;
 use crate::read::walk;
 use crate::refusal::Refusal;
 use crate::render::Renderer;
+use crate::tree::Host;
 
 /// What users put into `/etc/yum.repos.d/`.
 pub const REPO_FILE: &str = "openclaw-formula.repo";
@@ -116,76 +120,98 @@ impl Url {
     }
 }
 
-/// A repository to be written.
+/// A repository that is there, or is begun.
 pub struct Repository<'a> {
-    /// Where it is.
-    pub held: Held,
-    /// Where others find it; what its `.repo` file says already, or its path, if not given.
-    pub url: Option<Url>,
+    held: Held,
     /// What signs its metadata, and signed its packages.
-    pub signer: &'a Signer,
-    /// The time that its metadata carries.
-    pub source_date_epoch: u32,
+    signer: &'a Signer,
+    /// The packages that are there, by their file names.
+    packages: BTreeMap<String, Vec<u8>>,
 }
 
-impl Repository<'_> {
-    /// Adds packages, each with its file name, to those that are there, or begins with them. What
-    /// is there stays as it is until the result is published.
+impl<'a> Repository<'a> {
+    /// Reads what is there.
     ///
     /// # Errors
-    /// If what is there is no repository of this key, a package is there in another form, or
-    /// something could not be written.
-    pub fn stage(self, packages: &[(String, Vec<u8>)]) -> Result<Staging, Error> {
-        let key = self.signer.certificate();
-        let directory = self.held.place().shown().to_owned();
-        let mut all = existing(&directory, key)?;
-        let url = match self.url {
+    /// If it is no repository of the key that signs.
+    pub fn open(held: Held, signer: &'a Signer) -> Result<Self, Error> {
+        Ok(Repository {
+            packages: existing(held.place().shown(), signer.certificate())?,
+            held,
+            signer,
+        })
+    }
+
+    /// Adds packages, each with its file name, to those that are there, which stay as they are;
+    /// none is to clash with one of them ([`Former::clash`]). Others find it at `url`, or where its
+    /// `.repo` file says already, or at its path; its metadata carries the time
+    /// `source_date_epoch`. What is there stays as it is until the result is published.
+    ///
+    /// # Errors
+    /// If something could not be written.
+    pub fn stage(
+        self,
+        packages: &[(String, Vec<u8>)],
+        url: Option<Url>,
+        source_date_epoch: u32,
+    ) -> Result<Staging, Error> {
+        let directory = self.held.place().shown();
+        let url = match url {
             Some(url) => url,
-            None => match url_of(&directory)? {
+            None => match url_of(directory)? {
                 Some(url) => url,
-                None => Url::of(&directory)?,
+                None => Url::of(directory)?,
             },
         };
+        let mut all = self.packages;
         for (file, bytes) in packages {
-            match all.get(file) {
-                None => {
-                    all.insert(file.clone(), bytes.clone());
-                }
-                // gpg's signatures differ each time; the former one is as good.
-                Some(before) if same_contents(before, bytes) => {}
-                Some(_) => {
-                    return Err(Refusal::new(
-                        format!(
-                            "{}: there is another package of that version and release",
-                            directory.join(file).display()
-                        ),
-                        "a version and release is published once: who has it would never be \
-                         offered the other",
-                        "raise `release` in the configuration",
-                    )
-                    .into());
-                }
-            }
+            // gpg's signatures differ each time; the former one is as good.
+            all.entry(file.clone()).or_insert_with(|| bytes.clone());
         }
 
-        let staging = Staging::beside(self.held, self.source_date_epoch)?;
+        let staging = Staging::begin(self.held, source_date_epoch)?;
         for (file, bytes) in &all {
             staging.file(file, bytes, 0o644)?;
         }
-        createrepo(staging.path(), self.source_date_epoch)?;
+        createrepo(staging.path(), source_date_epoch)?;
         tidy(&staging.path().join(METADATA), staging.time())?;
         let index = staging.path().join(INDEX);
         let index = fs::read(&index).at(&index)?;
         let signature = self
             .signer
-            .sign_text(&index, self.source_date_epoch)
+            .sign_text(&index, source_date_epoch)
             .map_err(Error::Signing)?;
         staging.file(SIGNATURE, signature.as_bytes(), 0o644)?;
+        let key = self.signer.certificate();
         staging.file(KEY_FILE, key.to_armor().as_bytes(), 0o644)?;
         let template = format!("templates/repo/{REPO_FILE}");
         let text = Renderer::new().render(&template, context! { url => url.0 });
         staging.file(REPO_FILE, text.as_bytes(), 0o644)?;
         Ok(staging)
+    }
+}
+
+impl Former for Repository<'_> {
+    fn latest(&self, version: &Version) -> Option<Release> {
+        let release_of = |file: &str| {
+            Host::ALL.into_iter().find_map(|host| {
+                let prefix = format!("{}-{}-", package_name(host), version.as_str());
+                let release = file.strip_prefix(&prefix)?.strip_suffix(".noarch.rpm")?;
+                Release::new(release.parse().ok()?).ok()
+            })
+        };
+        self.packages
+            .keys()
+            .filter_map(|file| release_of(file))
+            .max()
+    }
+
+    fn clash(&self, new: New) -> Option<PathBuf> {
+        let (file, _) = new.rpms.iter().find(|(file, bytes)| {
+            let before = self.packages.get(file);
+            before.is_some_and(|before| !same_contents(before, bytes))
+        })?;
+        Some(self.held.place().shown().join(file))
     }
 }
 
