@@ -109,6 +109,9 @@ pub fn directory(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Er
 /// # Errors
 /// If one of them cannot be read, or the manifest does not list the package.
 pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Error> {
+    // First of all: what is not there has no manifest either, and its own name was what was wrong.
+    let bytes =
+        file::read(path, MOST_PACKAGE).map_err(|error| Error::Io(path.to_owned(), error))?;
     let beside = path.with_file_name(FILE_NAME);
     let manifest_path = manifest_path.unwrap_or(&beside);
     let manifest = output::manifest(manifest_path)?;
@@ -118,8 +121,6 @@ pub fn package(path: &Path, manifest_path: Option<&Path>) -> Result<Report, Erro
         .iter()
         .find(|package| Some(package.file.as_str()) == name)
         .ok_or_else(|| Error::Unlisted(path.to_owned(), manifest_path.to_owned()))?;
-    let bytes =
-        file::read(path, MOST_PACKAGE).map_err(|error| Error::Io(path.to_owned(), error))?;
 
     let mut report = Report::default();
     if sha256(&bytes) != listed.sha256 {

@@ -861,3 +861,26 @@ fn what_is_read_is_bounded() {
         limited(&["check", key.to_str().unwrap()]);
     }
 }
+
+/// A slip in a name is told by that name, not by that of the manifest that is missing as well.
+#[test]
+fn what_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter"), "").unwrap();
+    for (path, said_of_it) in [
+        (
+            "nothing",
+            "error: nothing: No such file or directory (os error 2)\n",
+        ),
+        (
+            "letter",
+            "error: MANIFEST.json: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let mut verify = tool();
+        verify.current_dir(folder.path()).args(["verify", path]);
+        let output = verify.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).ends_with(said_of_it), "{}", said(&output));
+    }
+}
