@@ -196,7 +196,7 @@ fn merge(into: &mut Value, from: Value) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
                 match into.get_mut(&key) {
-                    Some(taken) => merge(taken, value),
+                    Some(existing) => merge(existing, value),
                     None => {
                         into.insert(key, value);
                     }

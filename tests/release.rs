@@ -56,14 +56,11 @@ fn assert_version(root: &Path, version: &str) {
         ]));
         assert_eq!(change["day"].as_str(), Some(day.trim()), "{host}");
     }
-    let commands = read(root, "src/cli/commands.rs");
-    let constant = commands
-        .split("\nconst VERSION_DATE: u32 = ")
-        .nth(1)
-        .unwrap();
+    let epoch = read(root, "src/cli/epoch.rs");
+    let constant = epoch.split("\nconst VERSION_DATE: u32 = ").nth(1).unwrap();
     let constant = constant.split(';').next().unwrap().replace('_', "");
     assert_eq!(constant, midnight.to_string());
-    assert!(commands.contains(&format!("\n/// {day}, in seconds since 1970.\n")));
+    assert!(epoch.contains(&format!("\n/// {day}, in seconds since 1970.\n")));
 }
 
 #[test]

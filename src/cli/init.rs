@@ -9,8 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::args::Init;
-use super::commands::{report, schema_text};
-use super::{Failure, product, story};
+use super::input::report;
+use super::schema::schema_text;
+use super::{Failure, print_output, print_status};
 use crate::config;
 use crate::config::keys::{Entry, InTable, Shown};
 use crate::model::Deployment;
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
     report(&outcome);
     let deployment = outcome.deployment.ok_or(Failure::Input)?;
     if args.file.as_os_str() == "-" {
-        return product(&write(&deployment, None));
+        return print_output(&write(&deployment, None));
     }
     let schema = args.file.with_extension("schema.json");
     // A comment of TOML has no room for other names.
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
         )),
         _ => Failure::System(format!("{}: {error}", args.file.display())),
     })?;
-    story(&format!("wrote {}", args.file.display()));
+    print_status(&format!("wrote {}", args.file.display()));
     if named.is_some() {
         write_schema(&schema)?;
     }
@@ -51,12 +52,12 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
 fn write_schema(path: &Path) -> Result<(), Failure> {
     let (shown, text) = (path.display(), schema_text());
     match create(path, &text) {
-        Ok(()) => story(&format!("wrote {shown}, for editors")),
+        Ok(()) => print_status(&format!("wrote {shown}, for editors")),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // What cannot be read is no schema of this version.
             let same = file::read(path, text.len() as u64).is_ok_and(|it| it == text.as_bytes());
             if !same {
-                story(&format!(
+                print_status(&format!(
                     "note: {shown} is there, and is not replaced\n\
                      help: for the schema of this version, run \
                      `openclaw-formula schema > {shown}`"

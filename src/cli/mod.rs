@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The commands. stdout carries the product, stderr the story.
+//! The commands. stdout carries the output of a command, stderr its messages.
 //!
 //! Exit status: 0 done, 1 a comparison found differences, 2 bad input, 3 the system refused
 //! something.
 
 mod args;
-mod commands;
+mod build;
+mod check;
+mod epoch;
+mod failure;
 mod init;
+mod input;
+mod plan;
+mod providers;
+mod sbom;
+mod schema;
+mod signing;
+mod verify;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -17,19 +27,8 @@ use clap::Parser;
 use crate::mask;
 
 pub use args::Cli;
-
-/// Why a command did not do what it was asked.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The input is at fault; the findings are on stderr already.
-    Input,
-    /// The input is at fault in a way that no place in it shows.
-    BadInput(String),
-    /// A comparison found differences, which are on stdout already.
-    Differs,
-    /// The system refused something.
-    System(String),
-}
+use args::Command;
+pub(crate) use failure::Failure;
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
@@ -37,7 +36,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let (message, status) = match commands::run(&cli) {
+    let (message, status) = match run(&cli) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Input) => (None, 2),
         Err(Failure::BadInput(message)) => (Some(message), 2),
@@ -45,9 +44,24 @@ pub fn main() -> ExitCode {
         Err(Failure::System(message)) => (Some(message), 3),
     };
     if let Some(message) = message {
-        story(&format!("error: {message}"));
+        print_status(&format!("error: {message}"));
     }
     ExitCode::from(status)
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Init(args) => init::run(args),
+        Command::Check(input) => check::run(input),
+        Command::Plan(args) => plan::run(args),
+        Command::Generate(args) => build::generate(args),
+        Command::Package(args) => build::package(args),
+        Command::Build(args) => build::build(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Sbom(args) => sbom::run(args),
+        Command::Schema => schema::run(),
+        Command::Providers(args) => providers::run(args),
+    }
 }
 
 /// Shows help where it was asked for, or else what is wrong with the command line, without the
@@ -67,13 +81,13 @@ fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Writes a line of the story. A closed stderr is no reason to fail.
-pub(crate) fn story(line: &str) {
+/// Writes a message. A closed stderr is no reason to fail.
+pub(crate) fn print_status(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes a part of the product. A reader that has seen enough, as `head` has, is no reason to fail.
-pub(crate) fn product(text: &str) -> Result<(), Failure> {
+/// Writes a part of the output. A reader that has seen enough, as `head` has, is no reason to fail.
+pub(crate) fn print_output(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -83,7 +97,7 @@ pub(crate) fn product(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Whether the story may have colours.
+/// Whether messages may have colours.
 pub(crate) fn colour() -> bool {
     io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

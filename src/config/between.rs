@@ -82,12 +82,12 @@ fn distinct_dom0_ports(servers: &[ServerDraft], findings: &mut Findings) {
 fn distinct_client_ports(servers: &[ServerDraft], findings: &mut Findings) {
     // Two tunnelled servers on one port have clashed in dom0 already.
     let tunnelled = |server: &ServerDraft| server.is_in(ModeName::Tunnel);
-    let mut taken: HashMap<(&ManagedQube, Port), (&ServerDraft, Place)> = HashMap::new();
+    let mut holders: HashMap<(&ManagedQube, Port), (&ServerDraft, Place)> = HashMap::new();
     for server in servers {
         let ports = server.client_ports();
         for (client, _) in server.clients() {
             for (port, at) in &ports {
-                match taken.entry((client, *port)) {
+                match holders.entry((client, *port)) {
                     Entry::Vacant(free) => {
                         free.insert((server, at.clone()));
                     }
@@ -242,9 +242,9 @@ fn clashes_between<T: Eq + Hash, G: IntoIterator<Item = Item<T>>>(
                 Entry::Vacant(free) => {
                     free.insert((number, at));
                 }
-                Entry::Occupied(taken) if taken.get().0 != number => findings.push(
-                    Diagnostic::error(at, what(taken.key()))
-                        .related(taken.get().1.clone(), "the first one"),
+                Entry::Occupied(first) if first.get().0 != number => findings.push(
+                    Diagnostic::error(at, what(first.key()))
+                        .related(first.get().1.clone(), "the first one"),
                 ),
                 Entry::Occupied(_) => {}
             }

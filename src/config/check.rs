@@ -160,7 +160,7 @@ fn ports(server: &ServerDraft, findings: &mut Findings) {
         .chain([(Port::UPDATES_PROXY, "Qubes' updates proxy")])
         .collect();
     for (port, at) in &ports {
-        let Some((_, holder)) = holders.iter().find(|(taken, _)| taken == port) else {
+        let Some((_, holder)) = holders.iter().find(|(used, _)| used == port) else {
             continue;
         };
         findings.push(Diagnostic::error(
